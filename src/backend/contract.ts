@@ -1,0 +1,33 @@
+import type { NetworkConfig } from '../lease/config.ts';
+import type { Lease, LeaseAttributes } from '../lease/lease.ts';
+import type { DesiredState, ObservedLink } from '../plan/state.ts';
+
+/** The local node as the backends see it: what was found out about the host, nothing decided. */
+export interface Node {
+  /** The underlay interface. */
+  readonly interface: { readonly name: string; readonly address: string; readonly mtu: number };
+  /** The address that other nodes use for this one; the interface's own unless NAT is in between. */
+  readonly publicIp: string;
+  /** Devices of the overlay that exist already, ours or not. */
+  readonly links: readonly ObservedLink[];
+}
+
+/** What the lease is to publish, and what pods may send. */
+export interface Offer {
+  readonly attributes: LeaseAttributes;
+  readonly mtu: number;
+}
+
+/** A way to carry packets: a plain object, pure. */
+export interface Backend {
+  /** flannel's name for it, lower case. */
+  readonly type: string;
+  /**
+   * What this node would publish.
+   * @param earlier the lease that this node holds already, if any: its MAC is kept
+   * @param randomMac used when neither a device nor an earlier lease has one
+   */
+  attributes(config: NetworkConfig, node: Node, earlier: Lease | null, randomMac: () => string): Offer;
+  /** What the host is to look like. Throws `CONFIG_INVALID` naming what cannot be. */
+  desired(config: NetworkConfig, node: Node, own: Lease, peers: readonly Lease[]): DesiredState;
+}
