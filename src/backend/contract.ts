@@ -27,7 +27,12 @@ export interface Backend {
    * @param earlier the lease that this node holds already, if any: its MAC is kept
    * @param randomMac used when neither a device nor an earlier lease has one
    */
-  attributes(config: NetworkConfig, node: Node, earlier: Lease | null, randomMac: () => string): Offer;
+  attributes(
+    config: NetworkConfig,
+    node: Node,
+    earlier: Lease | null,
+    randomMac: () => string,
+  ): Offer;
   /** What the host is to look like. Throws `CONFIG_INVALID` naming what cannot be. */
   desired(config: NetworkConfig, node: Node, own: Lease, peers: readonly Lease[]): DesiredState;
 }

@@ -7,5 +7,26 @@ export interface Kernel {
   observe(): Promise<ObservedState>;
   /** Carries out one op; rejects with `KERNEL` (or a more exact code) naming op and object. */
   apply(op: Op): Promise<void>;
+  /** For teardown, after its ops: removes what no diff shows, such as the pin of a link whose device is gone. */
+  sweep(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A network interface of the host. */
+export interface HostInterface {
+  readonly name: string;
+  readonly index: number;
+  /** Administratively up. */
+  readonly up: boolean;
+  readonly mtu: number;
+  readonly mac: string;
+  /** IPv4 addresses, dotted, in the kernel's order. */
+  readonly addresses: readonly { readonly address: string; readonly prefixLength: number }[];
+}
+
+/** What the host looks like beside our own objects. Reads only; needs no privilege. */
+export interface HostReader {
+  readInterfaces(): Promise<readonly HostInterface[]>;
+  /** Name of the interface that the IPv4 default route leaves by; null if there is no such route. */
+  defaultRouteInterface(): Promise<string | null>;
 }

@@ -1,22 +1,39 @@
 import type { Address, Attachment, Link, Peer, Route, VxlanSettings } from './state.ts';
 
+/** Changes of a link that need no new one. */
+export interface LinkChange {
+  readonly up?: boolean;
+  readonly mtu?: number;
+  readonly mac?: string;
+}
+
 /** One step towards the desired state: plain JSON, and what `--dry-run` prints. */
 export type Op =
   | { readonly op: 'link.add'; readonly link: Link }
   | { readonly op: 'link.remove'; readonly name: string }
-  | { readonly op: 'link.set'; readonly name: string; readonly up?: boolean; readonly mtu?: number; readonly mac?: string }
+  | ({ readonly op: 'link.set'; readonly name: string } & LinkChange)
   | { readonly op: 'vni.add'; readonly device: string; readonly vni: number }
   | { readonly op: 'vni.remove'; readonly device: string; readonly vni: number }
   | { readonly op: 'address.add'; readonly address: Address }
   | { readonly op: 'address.remove'; readonly address: Address }
-  | { readonly op: 'route.add'; readonly route: Route }
-  | { readonly op: 'route.remove'; readonly route: Route }
-  /** Load the object's programs and maps and pin them; pinned maps of the same layout are kept. */
-  | { readonly op: 'bpf.load'; readonly object: 'vxlan'; readonly settings: VxlanSettings }
-  /** Unpin programs and maps. */
-  | { readonly op: 'bpf.unload'; readonly object: 'vxlan' }
-  | { readonly op: 'bpf.attach'; readonly attachment: Attachment }
+  | { readonly op: 'routes.add'; readonly routes: readonly Route[] }
+  | { readonly op: 'routes.remove'; readonly routes: readonly Route[] }
+  /** Load an object's programs and maps and pin them under the generation's name. */
+  | {
+      readonly op: 'bpf.load';
+      readonly object: 'vxlan';
+      readonly generation: string;
+      readonly subnetCount: number;
+    }
+  /** Unpin a generation. */
+  | { readonly op: 'bpf.unload'; readonly generation: string }
+  /** Attach a program, or put it in the place of its predecessor. */
+  | { readonly op: 'bpf.attach'; readonly attachment: Attachment; readonly generation: string }
   | { readonly op: 'bpf.detach'; readonly attachment: Attachment }
-  | { readonly op: 'settings.write'; readonly settings: VxlanSettings }
-  | { readonly op: 'peers.write'; readonly peers: readonly Peer[] }
-  | { readonly op: 'peers.remove'; readonly subnets: readonly string[] };
+  | { readonly op: 'settings.write'; readonly generation: string; readonly settings: VxlanSettings }
+  | { readonly op: 'peers.write'; readonly generation: string; readonly peers: readonly Peer[] }
+  | {
+      readonly op: 'peers.remove';
+      readonly generation: string;
+      readonly subnets: readonly string[];
+    };

@@ -4,7 +4,7 @@
  * indexes are the kernel room's business.
  */
 
-/** A vxlan device in external (collect-metadata) mode with a VNI filter. */
+/** A vxlan device in external (collect metadata) mode with a VNI filter. */
 export interface VxlanLink {
   readonly name: string;
   readonly kind: 'vxlan';
@@ -12,7 +12,8 @@ export interface VxlanLink {
   readonly mtu: number;
   /** UDP port, host byte order. */
   readonly port: number;
-  readonly vni: number;
+  /** The VNI that its filter lets in; null: none yet. */
+  readonly vni: number | null;
   readonly up: boolean;
 }
 
@@ -20,13 +21,11 @@ export interface VxlanLink {
 export interface ForeignLink {
   readonly name: string;
   readonly kind: 'foreign';
-  /** `flanneld`: a classic vxlan device, which is taken over where VNI and port agree. */
-  readonly origin: 'flanneld' | 'unknown';
   /** What it is, for the error message: `dummy`, `vxlan id 7 dstport 4789`. */
   readonly detail: string;
   readonly mac: string;
-  readonly vni?: number;
-  readonly port?: number;
+  /** Set for a classic vxlan device, such as flanneld makes: taken over where VNI and port are those wanted. */
+  readonly classic: { readonly vni: number; readonly port: number } | null;
 }
 
 export type Link = VxlanLink;
@@ -45,30 +44,29 @@ export interface Route {
   readonly onlink: boolean;
 }
 
-/** A program on a device's hook; the pinned link's name follows from these. */
+/** A program on a device's hook. Each program has one place. */
 export interface Attachment {
-  readonly device: string;
-  readonly hook: 'ingress' | 'egress';
   /** The program's name in the object. */
   readonly program: string;
+  readonly device: string;
+  readonly hook: 'ingress' | 'egress';
 }
 
-/** What the programs must know of this host and network: one struct in the `settings` map. */
+/** What the programs must know of this host and network. */
 export interface VxlanSettings {
   /** The whole overlay, `10.5.0.0/16`. */
   readonly network: string;
-  /** Length of the subnets that the peer array holds. */
-  readonly subnetLength: number;
+  readonly ownSubnet: string;
+  /** The subnets that have a place of their own in the peer array: `subnetCount` of them from `firstSubnet` on. */
+  readonly firstSubnet: string;
+  readonly subnetCount: number;
   readonly vni: number;
   readonly port: number;
-  /** The overlay device (its index and MAC are needed). */
+  /** The overlay device. */
   readonly device: string;
   readonly deviceMac: string;
-  /** The overlay device's own address, the source of ICMP answers. */
-  readonly deviceAddress: string;
-  readonly deviceMtu: number;
   readonly underlay: string;
-  /** The address of the underlay interface: outer source, and the only outer destination accepted. */
+  /** The underlay interface's address: outer source, and the only outer destination accepted. */
   readonly underlayAddress: string;
 }
 
@@ -78,11 +76,11 @@ export interface Peer {
   readonly mac: string;
 }
 
-/** Programs, maps and what stands in them. */
+/** Programs, where they are attached, and what stands in their maps. */
 export interface Dataplane {
-  /** Name of the object in bpf/: `vxlan`. */
+  /** Name of the object in bpf/. */
   readonly object: 'vxlan';
-  readonly settings: VxlanSettings | null;
+  readonly settings: VxlanSettings;
   readonly attachments: readonly Attachment[];
   /** By subnet. */
   readonly peers: ReadonlyMap<string, Peer>;
@@ -96,10 +94,28 @@ export interface DesiredState {
   readonly dataplane: Dataplane | null;
 }
 
+/** One pinned set of programs and maps. */
+export interface Generation {
+  readonly settings: VxlanSettings | null;
+  readonly peers: ReadonlyMap<string, Peer>;
+}
+
 /** What the host looks like, as far as it is ours (and what stands in the way). */
 export interface ObservedState {
   readonly links: readonly ObservedLink[];
   readonly addresses: readonly Address[];
   readonly routes: readonly Route[];
-  readonly dataplane: (Dataplane & { readonly build: string }) | null;
+  /** Pinned sets by name: {@link generationName} tells the one that is wanted. */
+  readonly generations: ReadonlyMap<string, Generation>;
+  readonly attachments: readonly (Attachment & { readonly generation: string | null })[];
+  /** A hash of each object file as it lies on disk; null: it has not been built. */
+  readonly builds: Readonly<Record<Dataplane['object'], string | null>>;
+}
+
+/** A host with nothing of ours. */
+export const nothing: DesiredState = { links: [], addresses: [], routes: [], dataplane: null };
+
+/** The pinned set's name: other programs or a map of another size make another set, which takes the old one's place. */
+export function generationName(object: string, build: string, subnetCount: number): string {
+  return `${object}-${build.slice(0, 12)}-${subnetCount}`;
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Counting, and the drops that go with it. */
+#pragma once
+
+#include <linux/pkt_cls.h>
+
+#include "maps.h"
+
+/* TC_ACT_OK would hide the filters behind ours. */
+#define HAND_ON TC_ACT_UNSPEC
+
+/* Not inlined: nothing on the fast way calls it, and its parameter carries the names of the counters into the BTF. */
+static __noinline void count(enum counter which)
+{
+	__u32 key = which;
+	__u64 *value = bpf_map_lookup_elem(&counters, &key);
+
+	if (value)
+		(*value)++;
+}
+
+static __always_inline int drop(enum counter reason)
+{
+	count(reason);
+	return TC_ACT_SHOT;
+}
+
+static __always_inline __u32 wire_packets(const struct __sk_buff *skb)
+{
+	return skb->gso_segs ?: 1;
+}
+
+static __always_inline void count_sent(__u32 slot, __u32 packets, __u32 bytes)
+{
+	struct traffic *traffic = bpf_map_lookup_elem(&peer_counters, &slot);
+
+	if (traffic) {
+		traffic->sent_packets += packets;
+		traffic->sent_bytes += bytes;
+	}
+}
+
+static __always_inline void count_received(__u32 slot, __u32 packets, __u32 bytes)
+{
+	struct traffic *traffic = bpf_map_lookup_elem(&peer_counters, &slot);
+
+	if (traffic) {
+		traffic->received_packets += packets;
+		traffic->received_bytes += bytes;
+	}
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Reading packets. */
+#pragma once
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "types.h"
+
+/* RFC 7348, section 5; the kernel's struct vxlanhdr. */
+struct vxlan_header {
+	__be32 flags;
+	__be32 vni;
+};
+
+#define VXLAN_HAS_VNI bpf_htonl(0x08000000)
+
+#define IP_MORE_FRAGMENTS 0x2000
+#define IP_FRAGMENT_OFFSET 0x1fff
+
+/* RFC 3168: the two low bits of the TOS octet. */
+#define ECN_MASK 3
+#define ECN_CE 3
+
+/* All that stands before the inner packet, as it lies in a packet on the underlay. */
+struct outer_headers {
+	struct ethhdr eth;
+	struct iphdr ip;
+	struct udphdr udp;
+	struct vxlan_header vxlan;
+	struct ethhdr inner_eth;
+} __attribute__((packed));
+
+static __always_inline void *packet_data(const struct __sk_buff *skb)
+{
+	return (void *)(long)skb->data;
+}
+
+static __always_inline void *packet_end(const struct __sk_buff *skb)
+{
+	return (void *)(long)skb->data_end;
+}
+
+/* A pointer to the first `length` bytes, pulled into the linear part if they are elsewhere; NULL: there are fewer. */
+static __always_inline void *packet_head(struct __sk_buff *skb, __u32 length)
+{
+	if (packet_data(skb) + length > packet_end(skb)) {
+		if (skb->len < length || bpf_skb_pull_data(skb, length))
+			return NULL;
+		if (packet_data(skb) + length > packet_end(skb))
+			return NULL;
+	}
+	return packet_data(skb);
+}
+
+static __always_inline int is_fragment(const struct iphdr *ip)
+{
+	return ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET);
+}
+
+static __always_inline int same_mac(const __u8 *a, const __u8 *b)
+{
+	return *(__u32 *)a == *(__u32 *)b && *(__u16 *)(a + 4) == *(__u16 *)(b + 4);
+}
+
+/* The ones' complement sum of a 20-byte header, folded: 0xffff where its checksum is right (RFC 1071). */
+static __always_inline __u16 header_sum(const void *header)
+{
+	const __u16 *word = header;
+	__u32 sum = 0;
+
+#pragma unroll
+	for (int i = 0; i < IPV4_LEN / 2; i++)
+		sum += word[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What user space and the programs tell each other. These structs are the source of truth for the map layouts:
+ * src/bpf/layouts.gen.ts is generated from their BTF.
+ */
+#pragma once
+
+#include <linux/types.h>
+
+#define ETH_LEN 14
+#define IPV4_LEN 20
+#define UDP_LEN 8
+#define VXLAN_LEN 8
+
+typedef __u8 mac_address[6];
+
+/* The host and its network. One entry; while `valid` is 0 the tunnel is closed: it drops, and says so. */
+struct settings {
+	__u32 valid;
+
+	__be32 network;
+	__be32 network_mask;
+	__be32 own_subnet;
+	__be32 own_mask;
+
+	/* The peer array holds `peer_count` subnets; the first is number `first_subnet` (address >> subnet_shift). */
+	__u32 subnet_shift;
+	__u32 first_subnet;
+	__u32 peer_count;
+	/* Not 0 while leases of another length stand in `peers_lpm`. */
+	__u32 irregular;
+
+	__be32 underlay_address;
+	__u32 underlay_index;
+	__u32 device_index;
+
+	/* The VXLAN header's second word: VNI << 8. */
+	__be32 vni_word;
+	__be16 port;
+	mac_address device_mac;
+};
+
+/* Another host. The array's entries are always there: `valid` says whether somebody holds the subnet. */
+struct peer {
+	/* Its PublicIP: the outer destination, and the only outer source from which its subnet is believed. */
+	__be32 address;
+	/* Index into `peer_counters`. */
+	__u32 slot;
+	/* Its VTEP's MAC: the inner destination. */
+	mac_address mac;
+	__u16 valid;
+};
+
+/* A host by its PublicIP: which one to count for when the inner source is outside the network. */
+struct source {
+	__u32 slot;
+};
+
+struct lpm_key {
+	__u32 length;
+	__be32 address;
+};
+
+/* Packets as they are on the wire: a GSO packet counts as its segments. Bytes are those of the inner IP packets. */
+struct traffic {
+	__u64 sent_packets;
+	__u64 sent_bytes;
+	__u64 received_packets;
+	__u64 received_bytes;
+};
+
+/* What became of packets that did not take the fast way. Indexes of `counters`; add at the end only. */
+enum counter {
+	/* Dropped, by reason. */
+	DROP_CLOSED,             /* no valid settings */
+	DROP_NOT_IPV4,           /* the overlay carries IPv4 only */
+	DROP_TRUNCATED,          /* shorter than its headers */
+	DROP_LENGTH,             /* a length field that contradicts another, or the packet */
+	DROP_CHECKSUM,           /* outer IP header checksum wrong */
+	DROP_NO_PEER,            /* nobody holds the destination's subnet */
+	DROP_FOREIGN_SOURCE,     /* sent here with a source that is another host's */
+	DROP_UNKNOWN_PEER,       /* received from an address that is no peer's */
+	DROP_SPOOFED_SOURCE,     /* received from a peer, but the source is not the peer's */
+	DROP_WRONG_MAC,          /* inner destination is not our VTEP */
+
+	/* Handed to the kernel's own vxlan device, by reason. */
+	SLOW_SEND_ROOM,          /* no room could be made: already encapsulated once, or an unusual GSO type */
+	SLOW_SEND_SIZE,          /* would be longer than an IPv4 packet can be */
+	SLOW_RECEIVE_CONGESTION, /* outer header says congestion experienced */
+	SLOW_RECEIVE_GSO,        /* a GSO packet that is not TCP */
+	SLOW_RECEIVE_ROOM,       /* the outer headers could not be removed */
+	SLOW_RECEIVED,           /* decapsulated by the kernel's device, and passed its check */
+
+	/* Answers. */
+	ANSWER_UNREACHABLE,      /* host-unreachable sent for DROP_NO_PEER */
+
+	COUNTER_COUNT,
+};

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The vxlan dataplane: one object, so that its programs share their maps. */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "include/encap.h"
+#include "include/peers.h"
+#include "include/unreachable.h"
+
+#include "vxlan/send.c"
+#include "vxlan/receive.c"
+#include "vxlan/check.c"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * On the ingress of the overlay device: the same source check for what the kernel's device decapsulated. What
+ * vxlan_receive injected has no tunnel key, and has been checked.
+ */
+
+SEC("tc")
+int vxlan_check(struct __sk_buff *skb)
+{
+	const struct settings *settings;
+	struct bpf_tunnel_key key = {};
+	struct ethhdr *eth;
+	struct iphdr *ip;
+	__u32 slot = 0;
+	int verdict;
+
+	if (bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0))
+		return HAND_ON;
+	settings = open_settings();
+	if (!settings)
+		return drop(DROP_CLOSED);
+	if (skb->protocol != bpf_htons(ETH_P_IP))
+		return drop(DROP_NOT_IPV4);
+	eth = packet_head(skb, ETH_LEN + IPV4_LEN);
+	if (!eth)
+		return drop(DROP_TRUNCATED);
+	ip = (void *)(eth + 1);
+	if (!same_mac(eth->h_dest, settings->device_mac))
+		return drop(DROP_WRONG_MAC);
+	verdict = check_source(settings, bpf_htonl(key.remote_ipv4), ip->saddr, &slot);
+	if (verdict)
+		return drop(-1 - verdict);
+	count(SLOW_RECEIVED);
+	count_received(slot, wire_packets(skb), skb->len - ETH_LEN);
+	return HAND_ON;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * On the underlay's ingress: takes the outer headers off what peers sent and hands the rest to the overlay device.
+ * Whatever is not surely a whole packet of our tunnel goes on to the host; if it is one all the same (a fragment, IP
+ * options), the kernel's device decapsulates it and vxlan_check looks at it there.
+ */
+
+/* Length fields that contradict each other: a whole packet claims to be longer than what holds it. */
+static __always_inline int lengths_agree(const struct __sk_buff *skb, const struct outer_headers *outer,
+					 const struct iphdr *inner)
+{
+	__u32 ip = bpf_ntohs(outer->ip.tot_len);
+	__u32 udp = bpf_ntohs(outer->udp.len);
+
+	return ip + ETH_LEN <= skb->len && udp + IPV4_LEN <= ip &&
+	       bpf_ntohs(inner->tot_len) + UDP_LEN + VXLAN_LEN + ETH_LEN <= udp &&
+	       bpf_ntohs(inner->tot_len) >= inner->ihl * 4;
+}
+
+SEC("tc")
+int vxlan_receive(struct __sk_buff *skb)
+{
+	const struct settings *settings = open_settings();
+	struct outer_headers *outer;
+	__u32 slot = 0, packets, bytes;
+	mac_address peer_mac;
+	struct iphdr *ip, *inner;
+	struct ethhdr *eth;
+	int verdict;
+
+	if (!settings || skb->protocol != bpf_htons(ETH_P_IP))
+		return HAND_ON;
+	eth = packet_head(skb, ETH_LEN + IPV4_LEN + UDP_LEN);
+	if (!eth)
+		return HAND_ON;
+	ip = (void *)(eth + 1);
+	if (ip->protocol != IPPROTO_UDP || ip->daddr != settings->underlay_address || ip->ihl != IPV4_LEN / 4 ||
+	    is_fragment(ip))
+		return HAND_ON;
+	if (((struct udphdr *)(ip + 1))->dest != settings->port)
+		return HAND_ON;
+
+	outer = packet_head(skb, sizeof(*outer) + IPV4_LEN);
+	if (!outer)
+		return drop(DROP_TRUNCATED);
+	/* Another device's VNI, or extensions (GBP, …) that the kernel may know. */
+	if (outer->vxlan.flags != VXLAN_HAS_VNI || outer->vxlan.vni != settings->vni_word)
+		return HAND_ON;
+
+	inner = (void *)(outer + 1);
+	if (outer->inner_eth.h_proto != bpf_htons(ETH_P_IP) || inner->version != 4 || inner->ihl < IPV4_LEN / 4)
+		return drop(DROP_NOT_IPV4);
+	if (!same_mac(outer->inner_eth.h_dest, settings->device_mac))
+		return drop(DROP_WRONG_MAC);
+	if (header_sum(&outer->ip) != 0xffff)
+		return drop(DROP_CHECKSUM);
+	/* GRO keeps the lengths of a merged packet itself. */
+	if (!skb->gso_size && !lengths_agree(skb, outer, inner))
+		return drop(DROP_LENGTH);
+	verdict = check_source(settings, outer->ip.saddr, inner->saddr, &slot);
+	if (verdict)
+		return drop(-1 - verdict);
+
+	/* RFC 6040: congestion that the underlay marked goes into the inner header, checksum and all. */
+	if ((outer->ip.tos & ECN_MASK) == ECN_CE) {
+		count(SLOW_RECEIVE_CONGESTION);
+		return HAND_ON;
+	}
+	/* The tunnel's GSO type cannot be taken off here, and other protocols are segmented by it. */
+	if (skb->gso_size && inner->protocol != IPPROTO_TCP) {
+		count(SLOW_RECEIVE_GSO);
+		return HAND_ON;
+	}
+
+	packets = wire_packets(skb);
+	bytes = bpf_ntohs(inner->tot_len);
+	__builtin_memcpy(peer_mac, outer->inner_eth.h_source, sizeof(peer_mac));
+	if (bpf_skb_adjust_room(skb, -VXLAN_OVERHEAD, BPF_ADJ_ROOM_MAC,
+				BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)) {
+		count(SLOW_RECEIVE_ROOM);
+		return HAND_ON;
+	}
+	/* A checksum that the interface verified was the outer one; one that it verified beyond that stays good. */
+	bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
+
+	eth = packet_head(skb, ETH_LEN);
+	if (!eth)
+		return drop(DROP_TRUNCATED);
+	__builtin_memcpy(eth->h_dest, settings->device_mac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, peer_mac, ETH_ALEN);
+	count_received(slot, packets, bytes);
+	return bpf_redirect(settings->device_index, BPF_F_INGRESS);
+}

@@ -1,0 +1,48 @@
+/** What the programs counted: sums over the CPUs. */
+import { formatPrefix, prefixOf, prefixSize } from '../net/prefix.ts';
+import { lookupElement, possibleCpus } from '../sys/bpf.ts';
+import type { OpenMaps } from './generation.ts';
+import { counterNames, trafficLayout } from './layouts.gen.ts';
+import { readSettingsStruct } from './settings.ts';
+import { decodeStruct, type StructOf } from './struct_codec.ts';
+
+export type CounterName = (typeof counterNames)[number];
+export type Counters = Record<CounterName, number>;
+
+/** Packets as on the wire, bytes of the inner IP packets. */
+export type Traffic = StructOf<typeof trafficLayout>;
+
+/** Drops by reason, and packets that the kernel's device took over. */
+export function readCounters(maps: OpenMaps): Counters {
+  const value = Buffer.alloc(8 * possibleCpus());
+  const key = Buffer.alloc(4);
+  const counts = counterNames.map((name, index) => {
+    key.writeUInt32LE(index);
+    lookupElement(maps.counters.fd, key, value);
+    let sum = 0n;
+    for (let at = 0; at < value.length; at += 8) sum += value.readBigUInt64LE(at);
+    return [name, Number(sum)];
+  });
+  return Object.fromEntries(counts);
+}
+
+/** Traffic of one slot of `peer_counters`. */
+export function readTraffic(maps: OpenMaps, slot: number): Traffic {
+  const value = Buffer.alloc(trafficLayout.size * possibleCpus());
+  const key = Buffer.alloc(4);
+  key.writeUInt32LE(slot);
+  lookupElement(maps.peer_counters.fd, key, value);
+  const sum: Traffic = { sent_packets: 0, sent_bytes: 0, received_packets: 0, received_bytes: 0 };
+  for (let at = 0; at < value.length; at += trafficLayout.size) {
+    const part = decodeStruct(trafficLayout, value, at);
+    for (const field of Object.keys(sum) as (keyof Traffic)[]) sum[field] += part[field];
+  }
+  return sum;
+}
+
+/** The slot of a regular subnet given by its number from the first on, for looking its traffic up. */
+export function subnetOfSlot(maps: OpenMaps, slot: number): string {
+  const { subnet_shift, first_subnet } = readSettingsStruct(maps);
+  const length = 32 - subnet_shift;
+  return formatPrefix(prefixOf((first_subnet + slot) * prefixSize(length), length));
+}

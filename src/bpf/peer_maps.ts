@@ -1,0 +1,202 @@
+/**
+ * Peers in the maps. A lease of the network's length has a place of its own in the array `peers`, found by the number of
+ * its subnet; any other stands in the trie `peers_lpm`. `sources` lists the peers' PublicIPs.
+ */
+import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
+import { formatPrefix, type Prefix, parsePrefix, prefixOf, prefixSize } from '../net/prefix.ts';
+import type { Peer } from '../plan/state.ts';
+import {
+  deleteElement,
+  lookupBatch,
+  lookupElement,
+  nextKey,
+  possibleCpus,
+  updateBatch,
+  updateElement,
+} from '../sys/bpf.ts';
+import type { OpenMaps } from './generation.ts';
+import { lpmKeyLayout, peerLayout, sourceLayout, trafficLayout } from './layouts.gen.ts';
+import { readSettingsStruct, writeIrregular } from './settings.ts';
+import { decodeStruct, encodeStruct, type StructOf } from './struct_codec.ts';
+
+type PeerStruct = StructOf<typeof peerLayout>;
+
+/** What of the settings says where a subnet's place is. */
+interface Numbering {
+  readonly length: number;
+  readonly first: number;
+  readonly count: number;
+}
+
+function readNumbering(maps: OpenMaps): Numbering {
+  const settings = readSettingsStruct(maps);
+  const length = 32 - settings.subnet_shift;
+  return { length, first: settings.first_subnet * prefixSize(length), count: settings.peer_count };
+}
+
+/** The subnet's place in the array; null: it belongs in the trie. */
+function placeOf(numbering: Numbering, subnet: Prefix): number | null {
+  if (subnet.length !== numbering.length) return null;
+  const place = (subnet.address - numbering.first) / prefixSize(numbering.length);
+  return place >= 0 && place < numbering.count ? place : null;
+}
+
+/** Every peer, by subnet. */
+export function readPeers(maps: OpenMaps): Map<string, Peer> {
+  const numbering = readNumbering(maps);
+  const size = prefixSize(numbering.length);
+  const peers = new Map<string, Peer>();
+  for (const { place, peer } of readArray(maps)) {
+    const subnet = formatPrefix(prefixOf(numbering.first + place * size, numbering.length));
+    peers.set(subnet, toPeer(subnet, peer));
+  }
+  for (const { subnet, peer } of readTrie(maps)) peers.set(subnet, toPeer(subnet, peer));
+  return peers;
+}
+
+function toPeer(subnet: string, { address, mac }: PeerStruct): Peer {
+  return { subnet, publicIp: formatIpv4(address), mac };
+}
+
+function readArray(maps: OpenMaps): { place: number; peer: PeerStruct }[] {
+  const { fd, maxEntries } = maps.peers;
+  const keys = Buffer.alloc(4 * maxEntries);
+  const values = Buffer.alloc(peerLayout.size * maxEntries);
+  const found: { place: number; peer: PeerStruct }[] = [];
+  const count = lookupBatch(fd, keys, values, maxEntries);
+  const { offset } = peerLayout.fields.valid;
+  for (let at = 0; at < count; at += 1) {
+    if (values.readUInt16LE(at * peerLayout.size + offset) === 0) continue;
+    found.push({
+      place: keys.readUInt32LE(4 * at),
+      peer: decodeStruct(peerLayout, values, at * peerLayout.size),
+    });
+  }
+  return found;
+}
+
+function readTrie(maps: OpenMaps): { subnet: string; peer: PeerStruct }[] {
+  const found: { subnet: string; peer: PeerStruct }[] = [];
+  let key: Buffer | null = null;
+  for (;;) {
+    const next: Buffer = Buffer.alloc(lpmKeyLayout.size);
+    if (!nextKey(maps.peers_lpm.fd, key, next)) return found;
+    const value = Buffer.alloc(peerLayout.size);
+    if (lookupElement(maps.peers_lpm.fd, next, value)) {
+      const { address, length } = decodeStruct(lpmKeyLayout, next);
+      found.push({
+        subnet: formatPrefix(prefixOf(address, length)),
+        peer: decodeStruct(peerLayout, value),
+      });
+    }
+    key = next;
+  }
+}
+
+/**
+ * Writes peers, new ones and changed ones: `sources` first, so that no peer is known whose packets are refused. The
+ * settings must have been written. A program that reads an entry while it changes may see the old MAC with the new
+ * address: the packet is lost at the other end, as it would have been a moment earlier.
+ */
+export function writePeers(maps: OpenMaps, peers: readonly Peer[]): void {
+  const numbering = readNumbering(maps);
+  const placed = peers.map((peer) => ({ peer, subnet: parsePrefix(peer.subnet) }));
+  const regular = placed.flatMap(({ peer, subnet }) => {
+    const place = placeOf(numbering, subnet);
+    return place === null ? [] : [{ peer, slot: place }];
+  });
+  const irregular = giveSlots(
+    maps,
+    numbering,
+    placed.filter(({ subnet }) => placeOf(numbering, subnet) === null),
+  );
+  writeSources(maps, [...regular, ...irregular]);
+  writeArray(maps, regular);
+  for (const { peer, subnet, slot } of irregular) {
+    updateElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet), encodePeer(peer, slot));
+  }
+  if (irregular.length > 0) writeIrregular(maps, true);
+  // A change may have left the PublicIP that the peer had before.
+  dropUnusedSources(maps);
+}
+
+/** A slot behind the array's for each irregular peer: the one it has, or the lowest that is free. */
+function giveSlots(maps: OpenMaps, { count }: Numbering, placed: { peer: Peer; subnet: Prefix }[]) {
+  if (placed.length === 0) return [];
+  const slots = new Map(readTrie(maps).map(({ subnet, peer }) => [subnet, peer.slot]));
+  const taken = new Set(slots.values());
+  let next = count;
+  return placed.map(({ peer, subnet }) => {
+    let slot = slots.get(peer.subnet);
+    if (slot === undefined) {
+      while (taken.has(next)) next += 1;
+      slot = next;
+      taken.add(slot);
+    }
+    return { peer, subnet, slot };
+  });
+}
+
+function encodePeer({ publicIp, mac }: Peer, slot: number, into?: Buffer, at?: number): Buffer {
+  return encodeStruct(peerLayout, { address: parseIpv4(publicIp), slot, mac, valid: 1 }, into, at);
+}
+
+function writeArray(maps: OpenMaps, regular: { peer: Peer; slot: number }[]): void {
+  const keys = Buffer.alloc(4 * regular.length);
+  const values = Buffer.alloc(peerLayout.size * regular.length);
+  for (const [at, { peer, slot }] of regular.entries()) {
+    keys.writeUInt32LE(slot, 4 * at);
+    encodePeer(peer, slot, values, at * peerLayout.size);
+  }
+  updateBatch(maps.peers.fd, keys, values, regular.length);
+}
+
+function writeSources(maps: OpenMaps, peers: { peer: Peer; slot: number }[]): void {
+  const keys = Buffer.alloc(4 * peers.length);
+  const values = Buffer.alloc(sourceLayout.size * peers.length);
+  for (const [at, { peer, slot }] of peers.entries()) {
+    keys.writeUInt32BE(parseIpv4(peer.publicIp), 4 * at);
+    values.writeUInt32LE(slot, sourceLayout.size * at);
+  }
+  updateBatch(maps.sources.fd, keys, values, peers.length);
+}
+
+/** Removes peers and forgets what was counted for them. */
+export function removePeers(maps: OpenMaps, subnets: readonly string[]): void {
+  const numbering = readNumbering(maps);
+  const slots = new Map(readTrie(maps).map(({ subnet, peer }) => [subnet, peer.slot]));
+  const empty = Buffer.alloc(peerLayout.size);
+  const noTraffic = Buffer.alloc(trafficLayout.size * possibleCpus());
+  const key = Buffer.alloc(4);
+  for (const text of subnets) {
+    const subnet = parsePrefix(text);
+    const place = placeOf(numbering, subnet);
+    key.writeUInt32LE(place ?? slots.get(text) ?? 0);
+    if (place === null) deleteElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet));
+    else updateElement(maps.peers.fd, key, empty);
+    if (place !== null || slots.has(text)) updateElement(maps.peer_counters.fd, key, noTraffic);
+  }
+  writeIrregular(maps, readTrie(maps).length > 0);
+  dropUnusedSources(maps);
+}
+
+function dropUnusedSources(maps: OpenMaps): void {
+  const used = new Set([...readArray(maps), ...readTrie(maps)].map(({ peer }) => peer.address));
+  for (const address of readSources(maps)) {
+    if (used.has(address)) continue;
+    const key = Buffer.alloc(4);
+    key.writeUInt32BE(address);
+    deleteElement(maps.sources.fd, key);
+  }
+}
+
+function readSources(maps: OpenMaps): number[] {
+  const addresses: number[] = [];
+  let key: Buffer | null = null;
+  for (;;) {
+    const next: Buffer = Buffer.alloc(4);
+    if (!nextKey(maps.sources.fd, key, next)) return addresses;
+    addresses.push(next.readUInt32BE());
+    key = next;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Where things are pinned. Under `<bpffs>/tartan/<network>/`: a folder for each generation, with its maps and programs
+ * by name, and `links/` with a link for each program. bpffs allows no dots in names.
+ */
+import { mkdirSync, readdirSync, renameSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { messageOf, TartanError } from '../errors.ts';
+
+/** `BPF_FS_MAGIC`, <linux/magic.h>. */
+const BPF_FS_MAGIC = 0xcafe4a11;
+
+/** What a generation is called while it is not complete. */
+const UNFINISHED = 'new-';
+
+export interface Pins {
+  readonly root: string;
+  generation(name: string): string;
+  unfinished(name: string): string;
+  link(program: string): string;
+}
+
+export function pinsOf(bpffs: string, network: string): Pins {
+  const root = join(bpffs, 'tartan', network);
+  return {
+    root,
+    generation: (name) => join(root, name),
+    unfinished: (name) => join(root, `${UNFINISHED}${name}`),
+    link: (program) => join(root, 'links', program),
+  };
+}
+
+function listFolder(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Names of the generations that are pinned and complete. */
+export function listGenerations(pins: Pins): string[] {
+  return listFolder(pins.root).filter((name) => name !== 'links' && !name.startsWith(UNFINISHED));
+}
+
+/** Programs that have a pinned link. */
+export function listLinks(pins: Pins): string[] {
+  return listFolder(join(pins.root, 'links'));
+}
+
+/**
+ * Makes a folder on the BPF file system.
+ * @throws TartanError `MISSING` if there is no BPF file system
+ */
+export function makePinFolder(bpffs: string, path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new TartanError('FILE', `cannot make ${path}: ${messageOf(cause)}`, mountHint(bpffs), {
+      cause,
+    });
+  }
+  if (statfsSync(path).type === BPF_FS_MAGIC) return;
+  removeFolders(path, bpffs);
+  throw new TartanError('MISSING', `there is no BPF file system at ${bpffs}`, mountHint(bpffs));
+}
+
+function mountHint(bpffs: string): string {
+  return `Mount one (\`mount -t bpf bpf ${bpffs}\`), or name another with --bpffs.`;
+}
+
+/** Removes what a run that was cut short left behind. */
+export function removeUnfinished(pins: Pins): void {
+  for (const name of listFolder(pins.root)) {
+    if (name.startsWith(UNFINISHED)) removePinFolder(join(pins.root, name));
+  }
+}
+
+/** The commit of a load: from here on the generation counts. */
+export function finishGeneration(pins: Pins, name: string): void {
+  renameSync(pins.unfinished(name), pins.generation(name));
+}
+
+/** Unpins all in a folder, and the folder. */
+export function removePinFolder(path: string): void {
+  for (const name of listFolder(path)) unlinkSync(join(path, name));
+  removeIfEmpty(path);
+}
+
+export function removePin(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+/** Removes the network's folders, and `tartan/` itself, as far as they are empty. */
+export function removeEmptyFolders(pins: Pins): void {
+  removeIfEmpty(join(pins.root, 'links'));
+  removeFolders(pins.root, dirname(dirname(pins.root)));
+}
+
+/** Removes empty folders from the path upwards, `stop` excluded. */
+function removeFolders(path: string, stop: string): void {
+  for (let folder = path; folder !== stop && removeIfEmpty(folder); folder = dirname(folder));
+}
+
+function removeIfEmpty(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return true;
+    if (code === 'ENOTEMPTY' || code === 'EBUSY' || code === 'EPERM') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,102 @@
+/** The `settings` map: one struct, between the plan's words and the programs'. */
+import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
+import { formatPrefix, parsePrefix, prefixMask, prefixOf } from '../net/prefix.ts';
+import type { VxlanSettings } from '../plan/state.ts';
+import { lookupElement, updateElement } from '../sys/bpf.ts';
+import type { OpenMaps } from './generation.ts';
+import { settingsLayout } from './layouts.gen.ts';
+import { decodeStruct, encodeStruct, type StructOf } from './struct_codec.ts';
+
+/** Interface indexes by name, and back. */
+export interface DeviceIndexes {
+  indexOf(name: string): number | undefined;
+  nameOf(index: number): string | undefined;
+}
+
+type SettingsStruct = StructOf<typeof settingsLayout>;
+
+const KEY = Buffer.alloc(4);
+
+export function readSettingsStruct(maps: OpenMaps): SettingsStruct {
+  const value = Buffer.alloc(settingsLayout.size);
+  lookupElement(maps.settings_map.fd, KEY, value);
+  return decodeStruct(settingsLayout, value);
+}
+
+export function writeSettingsStruct(maps: OpenMaps, settings: SettingsStruct): void {
+  updateElement(maps.settings_map.fd, KEY, encodeStruct(settingsLayout, settings));
+}
+
+/** What stands in the map; null: nothing yet, or a device that it names is gone. */
+export function readSettings(maps: OpenMaps, devices: DeviceIndexes): VxlanSettings | null {
+  const struct = readSettingsStruct(maps);
+  const device = devices.nameOf(struct.device_index);
+  const underlay = devices.nameOf(struct.underlay_index);
+  if (struct.valid === 0 || device === undefined || underlay === undefined) return null;
+  const subnetLength = 32 - struct.subnet_shift;
+  return {
+    network: formatPrefix(prefixOf(struct.network, maskLength(struct.network_mask))),
+    ownSubnet: formatPrefix(prefixOf(struct.own_subnet, maskLength(struct.own_mask))),
+    firstSubnet: formatPrefix(
+      prefixOf((struct.first_subnet << struct.subnet_shift) >>> 0, subnetLength),
+    ),
+    subnetCount: struct.peer_count,
+    vni: struct.vni_word >>> 8,
+    port: struct.port,
+    device,
+    deviceMac: struct.device_mac,
+    underlay,
+    underlayAddress: formatIpv4(struct.underlay_address),
+  };
+}
+
+/**
+ * Writes the settings. The kernel copies a struct while programs may be reading it, so the tunnel is closed for the
+ * moment in which old and new values could mix.
+ * @throws Error naming a device that is not there
+ */
+export function writeSettings(
+  maps: OpenMaps,
+  settings: VxlanSettings,
+  devices: DeviceIndexes,
+): void {
+  const before = readSettingsStruct(maps);
+  const network = parsePrefix(settings.network);
+  const own = parsePrefix(settings.ownSubnet);
+  const first = parsePrefix(settings.firstSubnet);
+  if (before.valid !== 0) writeSettingsStruct(maps, { ...before, valid: 0 });
+  writeSettingsStruct(maps, {
+    valid: 1,
+    network: network.address,
+    network_mask: prefixMask(network.length),
+    own_subnet: own.address,
+    own_mask: prefixMask(own.length),
+    subnet_shift: 32 - first.length,
+    first_subnet: first.address >>> (32 - first.length),
+    peer_count: settings.subnetCount,
+    irregular: before.irregular,
+    underlay_address: parseIpv4(settings.underlayAddress),
+    underlay_index: requireIndex(devices, settings.underlay),
+    device_index: requireIndex(devices, settings.device),
+    vni_word: (settings.vni << 8) >>> 0,
+    port: settings.port,
+    device_mac: settings.deviceMac,
+  });
+}
+
+/** Tells the programs whether they must look into the trie as well. */
+export function writeIrregular(maps: OpenMaps, irregular: boolean): void {
+  const before = readSettingsStruct(maps);
+  const value = irregular ? 1 : 0;
+  if (before.irregular !== value) writeSettingsStruct(maps, { ...before, irregular: value });
+}
+
+function requireIndex(devices: DeviceIndexes, name: string): number {
+  const index = devices.indexOf(name);
+  if (index === undefined) throw new Error(`there is no device ${name}`);
+  return index;
+}
+
+function maskLength(mask: number): number {
+  return mask === 0 ? 0 : 32 - Math.log2(-(mask | 0));
+}

@@ -1,0 +1,58 @@
+/** Structs to bytes and back, by the generated layouts. Numbers in a struct are the machine's unless named `be`. */
+import { formatMac, parseMac } from '../net/mac.ts';
+
+type Kind = 'u16' | 'u32' | 'u64' | 'be16' | 'be32' | 'mac';
+
+/** Where a struct's fields lie, in bytes. */
+export interface Layout {
+  readonly size: number;
+  readonly fields: Readonly<Record<string, { readonly offset: number; readonly kind: Kind }>>;
+}
+
+type ValueOf<K extends Kind> = K extends 'mac' ? string : number;
+
+/** The values of a struct: numbers, and MACs as text. Addresses are numbers, 10.0.0.1 being 0x0a000001. */
+export type StructOf<L extends Layout> = {
+  -readonly [F in keyof L['fields']]: ValueOf<L['fields'][F]['kind']>;
+};
+
+const writers: Record<Kind, (buffer: Buffer, value: never, offset: number) => void> = {
+  u16: (buffer, value: number, offset) => void buffer.writeUInt16LE(value, offset),
+  u32: (buffer, value: number, offset) => void buffer.writeUInt32LE(value, offset),
+  u64: (buffer, value: number, offset) => void buffer.writeBigUInt64LE(BigInt(value), offset),
+  be16: (buffer, value: number, offset) => void buffer.writeUInt16BE(value, offset),
+  be32: (buffer, value: number, offset) => void buffer.writeUInt32BE(value, offset),
+  mac: (buffer, value: string, offset) => void buffer.set(parseMac(value), offset),
+};
+
+const readers: Record<Kind, (buffer: Buffer, offset: number) => string | number> = {
+  u16: (buffer, offset) => buffer.readUInt16LE(offset),
+  u32: (buffer, offset) => buffer.readUInt32LE(offset),
+  // Counters: exact up to 2 ** 53, which a packet counter does not reach.
+  u64: (buffer, offset) => Number(buffer.readBigUInt64LE(offset)),
+  be16: (buffer, offset) => buffer.readUInt16BE(offset),
+  be32: (buffer, offset) => buffer.readUInt32BE(offset),
+  mac: (buffer, offset) => formatMac(buffer.subarray(offset, offset + 6)),
+};
+
+/** Writes a struct at an offset of the buffer. */
+export function encodeStruct<L extends Layout>(
+  layout: L,
+  values: StructOf<L>,
+  buffer: Buffer = Buffer.alloc(layout.size),
+  at = 0,
+): Buffer {
+  for (const [name, { offset, kind }] of Object.entries(layout.fields)) {
+    writers[kind](buffer, values[name as keyof StructOf<L>] as never, at + offset);
+  }
+  return buffer;
+}
+
+/** Reads a struct at an offset of the buffer. */
+export function decodeStruct<L extends Layout>(layout: L, buffer: Buffer, at = 0): StructOf<L> {
+  const entries = Object.entries(layout.fields).map(([name, { offset, kind }]) => [
+    name,
+    readers[kind](buffer, at + offset),
+  ]);
+  return Object.fromEntries(entries);
+}

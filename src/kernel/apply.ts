@@ -1,0 +1,104 @@
+import { loadGeneration, type OpenMaps, openMaps, removeGeneration } from '../bpf/generation.ts';
+import { attach, detach } from '../bpf/links.ts';
+import { removePeers, writePeers } from '../bpf/peer_maps.ts';
+import { type Pins, removeEmptyFolders } from '../bpf/pins.ts';
+import { type DeviceIndexes, writeSettings } from '../bpf/settings.ts';
+import type { Op } from '../plan/op.ts';
+import type { Address, Link, Route } from '../plan/state.ts';
+import { runBatch } from './iproute.ts';
+import { aliasOf } from './links.ts';
+import { ROUTE_PROTOCOL } from './observe.ts';
+
+export interface Site {
+  readonly network: string;
+  readonly bpffs: string;
+  readonly pins: Pins;
+  readonly devices: DeviceIndexes;
+}
+
+/** Carries out one op. */
+export async function applyOp(site: Site, op: Op): Promise<void> {
+  const { pins, bpffs, devices } = site;
+  switch (op.op) {
+    case 'link.add':
+      return runBatch('ip', addLink(site.network, op.link));
+    case 'link.remove':
+      return runBatch('ip', [`link delete ${op.name}`]);
+    case 'link.set':
+      return runBatch('ip', [`link set ${op.name}${setLink(op)}`]);
+    case 'vni.add':
+      return runBatch('bridge', [`vni add dev ${op.device} vni ${op.vni}`]);
+    case 'vni.remove':
+      return runBatch('bridge', [`vni delete dev ${op.device} vni ${op.vni}`]);
+    case 'address.add':
+      return runBatch('ip', [`address add ${formatAddress(op.address)}`]);
+    case 'address.remove':
+      return runBatch('ip', [`address delete ${formatAddress(op.address)}`]);
+    case 'routes.add':
+      // Behind a route to the same prefix that somebody else made: theirs stays in force.
+      return runBatch(
+        'ip',
+        op.routes.map((route) => `route append ${formatRoute(route)}`),
+      );
+    case 'routes.remove':
+      return runBatch(
+        'ip',
+        op.routes.map((route) => `route delete ${formatRoute(route)}`),
+      );
+    case 'bpf.load':
+      return loadGeneration(bpffs, pins, op.generation, op.subnetCount);
+    case 'bpf.unload':
+      removeGeneration(pins, op.generation);
+      return removeEmptyFolders(pins);
+    case 'bpf.attach':
+      return attach(bpffs, pins, {
+        ...op.attachment,
+        ifindex: requireDevice(devices, op.attachment.device),
+        generation: op.generation,
+      });
+    case 'bpf.detach':
+      detach(pins, op.attachment.program);
+      return removeEmptyFolders(pins);
+    case 'settings.write':
+      return withMaps(pins, op.generation, (maps) => writeSettings(maps, op.settings, devices));
+    case 'peers.write':
+      return withMaps(pins, op.generation, (maps) => writePeers(maps, op.peers));
+    case 'peers.remove':
+      return withMaps(pins, op.generation, (maps) => removePeers(maps, op.subnets));
+  }
+}
+
+function addLink(network: string, { name, mac, mtu, port }: Link): string[] {
+  return [
+    `link add ${name} address ${mac} mtu ${mtu} type vxlan external vnifilter nolearning dstport ${port}`,
+    // No IPv6 address of its own: its neighbour discovery would find nobody.
+    `link set ${name} alias ${aliasOf(network)} addrgenmode none`,
+  ];
+}
+
+function setLink({ up, mtu, mac }: { up?: boolean; mtu?: number; mac?: string }): string {
+  return [
+    mac === undefined ? '' : ` address ${mac}`,
+    mtu === undefined ? '' : ` mtu ${mtu}`,
+    up === undefined ? '' : up ? ' up arp off' : ' down',
+  ].join('');
+}
+
+function formatAddress({ device, address }: Address): string {
+  return `${address} dev ${device}`;
+}
+
+function formatRoute({ destination, via, device, onlink }: Route): string {
+  return `${destination} via ${via} dev ${device}${onlink ? ' onlink' : ''} proto ${ROUTE_PROTOCOL}`;
+}
+
+function requireDevice(devices: DeviceIndexes, name: string): number {
+  const index = devices.indexOf(name);
+  if (index === undefined) throw new Error(`there is no device ${name}`);
+  return index;
+}
+
+function withMaps(pins: Pins, generation: string, use: (maps: OpenMaps) => void): void {
+  using maps = openMaps(pins, generation);
+  use(maps);
+}

@@ -1,0 +1,62 @@
+/** iproute2: JSON out of `ip -json`, batches of commands into `ip -batch`. */
+import { execFile } from 'node:child_process';
+import { messageOf, TartanError } from '../errors.ts';
+
+interface Output {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(command: string, argv: readonly string[], input = ''): Promise<Output> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      command,
+      argv,
+      { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        if (error === null) return resolve({ stdout, stderr });
+        reject(runError(command, argv, error, stderr));
+      },
+    );
+    child.stdin?.on('error', () => {}); // It may end before it has read all; its exit status says why.
+    child.stdin?.end(input);
+  });
+}
+
+function runError(
+  command: string,
+  argv: readonly string[],
+  cause: Error,
+  stderr: string,
+): TartanError {
+  if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
+    return new TartanError('MISSING', `the command ${command} is missing`, 'Install iproute2.', {
+      cause,
+    });
+  }
+  const reason = stderr.trim().replaceAll(/\n+/g, '; ') || messageOf(cause);
+  return new TartanError(
+    'KERNEL',
+    `${command} ${argv.join(' ')}: ${reason}`,
+    'See `dmesg` and `ip -details link`; the op will do once the reason is gone.',
+    { cause },
+  );
+}
+
+/**
+ * What `ip -json …` or `bridge -json …` prints; nothing printed is an empty list. The shape is iproute2's word: the
+ * caller names the fields that it reads.
+ */
+export async function readJson<T>(command: 'ip' | 'bridge', ...argv: string[]): Promise<T[]> {
+  const { stdout } = await run(command, ['-json', ...argv]);
+  return stdout.trim() === '' ? [] : JSON.parse(stdout);
+}
+
+/** Runs the commands (without `ip` in front) in one process; stops at the first that fails. */
+export async function runBatch(command: 'ip' | 'bridge', lines: readonly string[]): Promise<void> {
+  if (lines.length === 1) {
+    await run(command, lines[0]?.split(' ') ?? []);
+    return;
+  }
+  await run(command, ['-batch', '-'], `${lines.join('\n')}\n`);
+}

@@ -1,0 +1,89 @@
+import { openMaps, programId } from '../bpf/generation.ts';
+import { readLinks } from '../bpf/links.ts';
+import { readBuild } from '../bpf/object_file.ts';
+import { readPeers } from '../bpf/peer_maps.ts';
+import { listGenerations, type Pins } from '../bpf/pins.ts';
+import { type DeviceIndexes, readSettings } from '../bpf/settings.ts';
+import type { Attachment, Generation, ObservedState, Route } from '../plan/state.ts';
+import { readJson } from './iproute.ts';
+import { ipv4Of, observeLinks, readIpInterfaces } from './links.ts';
+
+/** Our routes' protocol, as `ip route` shows it. Nothing in iproute2's rt_protos has this number. */
+export const ROUTE_PROTOCOL = 116;
+
+/** Which hook each program is made for. */
+const hooks: Readonly<Record<string, Attachment['hook']>> = {
+  vxlan_send: 'egress',
+  vxlan_check: 'ingress',
+  vxlan_receive: 'ingress',
+};
+
+/** What is read of `ip -json route show`. */
+interface IpRoute {
+  readonly dst: string;
+  readonly gateway?: string;
+  readonly dev?: string;
+  readonly flags?: readonly string[];
+}
+
+export interface Scope {
+  readonly network: string;
+  readonly pins: Pins;
+  readonly devices: DeviceIndexes;
+}
+
+/** What of ours stands in the kernel. */
+export async function observe({ network, pins, devices }: Scope): Promise<ObservedState> {
+  const [interfaces, allRoutes] = await Promise.all([readIpInterfaces(), observeRoutes()]);
+  const links = await observeLinks(network, interfaces);
+  const ours = new Set(links.filter(({ kind }) => kind !== 'foreign').map(({ name }) => name));
+  return {
+    links,
+    addresses: interfaces
+      .filter(({ ifname }) => ours.has(ifname))
+      .flatMap((link) =>
+        ipv4Of(link).map(({ local, prefixlen }) => ({
+          device: link.ifname,
+          address: `${local}/${prefixlen}`,
+        })),
+      ),
+    routes: allRoutes.filter(({ device }) => ours.has(device)),
+    generations: observeGenerations(pins, devices),
+    attachments: observeAttachments(pins, devices),
+    builds: { vxlan: readBuild('vxlan') },
+  };
+}
+
+async function observeRoutes(): Promise<Route[]> {
+  const argv = ['-4', 'route', 'show', 'table', 'main', 'proto', String(ROUTE_PROTOCOL)];
+  const routes = await readJson<IpRoute>('ip', ...argv);
+  return routes.map(({ dst, gateway, dev, flags }) => ({
+    destination: dst.includes('/') ? dst : `${dst}/32`,
+    via: gateway ?? '',
+    device: dev ?? '',
+    onlink: flags?.includes('onlink') ?? false,
+  }));
+}
+
+function observeGenerations(pins: Pins, devices: DeviceIndexes): Map<string, Generation> {
+  return new Map(
+    listGenerations(pins).map((name) => {
+      using maps = openMaps(pins, name);
+      return [name, { settings: readSettings(maps, devices), peers: readPeers(maps) }];
+    }),
+  );
+}
+
+function observeAttachments(pins: Pins, devices: DeviceIndexes): ObservedState['attachments'] {
+  const links = readLinks(pins);
+  if (links.length === 0) return [];
+  const generations = listGenerations(pins);
+  return links.flatMap(({ program, ifindex, programId: id }) => {
+    const device = devices.nameOf(ifindex);
+    const hook = hooks[program];
+    // A link whose device is gone does nothing; attaching anew replaces its pin, teardown removes it.
+    if (device === undefined || hook === undefined) return [];
+    const generation = generations.find((name) => programId(pins, name, program) === id) ?? null;
+    return [{ program, device, hook, generation }];
+  });
+}

@@ -1,0 +1,140 @@
+import {
+  type ConfigSection,
+  invalid,
+  nameValue,
+  readFlag,
+  readInteger,
+  readSecret,
+  readText,
+} from './config_section.ts';
+
+export interface VxlanConfig {
+  readonly type: 'vxlan';
+  /** VXLAN network identifier, 1 to 2 ** 24 - 1. */
+  readonly vni: number;
+  /** UDP port, host byte order. */
+  readonly port: number;
+  readonly gbp: boolean;
+  readonly directRouting: boolean;
+  /** Bytes of the largest packet on the underlay; 0: as the underlay's interface has it. */
+  readonly mtu: number;
+}
+
+/** A backend that flannel has and tartan does not build yet, or has no options for. */
+export interface OtherConfig {
+  readonly type: Exclude<BackendType, 'vxlan'>;
+}
+
+export type BackendConfig = VxlanConfig | OtherConfig;
+
+export type BackendType =
+  | 'vxlan'
+  | 'udp'
+  | 'host-gw'
+  | 'ipip'
+  | 'ipsec'
+  | 'wireguard'
+  | 'aws-vpc'
+  | 'gce'
+  | 'ali-vpc'
+  | 'alloc'
+  | 'tencent-vpc';
+
+const PORTS = { min: 1, max: 65_535 };
+/** VNI 0 is not one that a VNI filter of the kernel takes (RFC 7348 allows 24 bits). */
+const VNIS = { min: 1, max: 0xff_ffff };
+/** 68 bytes is the least that IPv4 hosts must carry (RFC 791). */
+const MTUS = { min: 68, max: 65_535 };
+/** flannel's least length of an ipsec key, in characters. */
+const MIN_PSK_LENGTH = 96;
+
+/** What is read of each backend's options; each throws `CONFIG_INVALID`. */
+const READERS: Record<BackendType, (section: ConfigSection) => BackendConfig> = {
+  vxlan: readVxlan,
+  udp: (section) => {
+    readInteger(section, 'Port', PORTS);
+    return { type: 'udp' };
+  },
+  'host-gw': () => ({ type: 'host-gw' }),
+  ipip: (section) => {
+    readFlag(section, 'DirectRouting');
+    return { type: 'ipip' };
+  },
+  ipsec: readIpsec,
+  wireguard: (section) => {
+    readInteger(section, 'ListenPort', PORTS);
+    readInteger(section, 'PersistentKeepaliveInterval', { min: 0, max: 65_535 });
+    readSecret(section, 'PSK');
+    return { type: 'wireguard' };
+  },
+  'aws-vpc': readAwsVpc,
+  gce: () => ({ type: 'gce' }),
+  'ali-vpc': (section) => {
+    readSecret(section, 'AccessKeyID');
+    readSecret(section, 'AccessKeySecret');
+    return { type: 'ali-vpc' };
+  },
+  alloc: () => ({ type: 'alloc' }),
+  'tencent-vpc': () => ({ type: 'tencent-vpc' }),
+};
+
+/** Every backend that a config may name, whether it is built or not. */
+export const BACKEND_TYPES = Object.keys(READERS) as readonly BackendType[];
+
+/**
+ * Reads the Backend of a network config; null, an absent one, means udp as it does for flannel.
+ * @throws TartanError `CONFIG_INVALID` naming key and value
+ */
+export function readBackend(section: ConfigSection | null): BackendConfig {
+  if (section === null) return { type: 'udp' };
+  const given = readText(section, 'Type');
+  const type = BACKEND_TYPES.find((known) => known === given?.toLowerCase());
+  if (type !== undefined) return READERS[type](section);
+  throw invalid(
+    given === undefined
+      ? 'Backend.Type is missing'
+      : `${nameValue(section, 'Type')}, which is no backend`,
+    `Use one of ${BACKEND_TYPES.join(', ')}.`,
+  );
+}
+
+function readVxlan(section: ConfigSection): VxlanConfig {
+  return {
+    type: 'vxlan',
+    vni: readInteger(section, 'VNI', VNIS) ?? 1,
+    port: readOrZero(section, 'Port', PORTS) || 8472,
+    gbp: readFlag(section, 'GBP'),
+    directRouting: readFlag(section, 'DirectRouting'),
+    mtu: readOrZero(section, 'MTU', MTUS),
+  };
+}
+
+/** A number within the bounds, or 0, by which flannel means the default. */
+function readOrZero(
+  section: ConfigSection,
+  key: string,
+  bounds: { readonly min: number; readonly max: number },
+): number {
+  if (section.fields.get(key.toLowerCase()) === 0) return 0;
+  return readInteger(section, key, bounds) ?? 0;
+}
+
+function readIpsec(section: ConfigSection): BackendConfig {
+  readFlag(section, 'UDPEncap');
+  readText(section, 'ESPProposal');
+  const length = readSecret(section, 'PSK')?.length ?? 0;
+  if (length >= MIN_PSK_LENGTH) return { type: 'ipsec' };
+  throw invalid(
+    `Backend.PSK has ${length} characters, fewer than ${MIN_PSK_LENGTH}`,
+    'Make one with: dd if=/dev/urandom count=48 bs=1 status=none | xxd -p -c 48',
+  );
+}
+
+function readAwsVpc(section: ConfigSection): BackendConfig {
+  const tables = section.fields.get('routetableid') ?? [];
+  if ([tables].flat().every((table) => typeof table === 'string')) return { type: 'aws-vpc' };
+  throw invalid(
+    `${nameValue(section, 'RouteTableID')}, neither text nor a list of texts`,
+    'Give the ID of a route table, such as "rtb-0123abcd", or a list of them.',
+  );
+}

@@ -1,0 +1,47 @@
+import { formatIpv4 } from '../net/ipv4.ts';
+import { formatPrefix, type Prefix, parsePrefix } from '../net/prefix.ts';
+
+/** What subnet.env tells the CNI plugin and Docker. */
+export interface SubnetEnv {
+  readonly network: Prefix;
+  readonly subnet: Prefix;
+  readonly mtu: number;
+  readonly ipMasq: boolean;
+}
+
+/** What an earlier subnet.env held, as far as it can be read. */
+export interface PreviousSubnet {
+  readonly network: Prefix | null;
+  readonly subnet: Prefix | null;
+}
+
+/** The file's text, byte for byte as flannel writes it: FLANNEL_SUBNET carries the subnet's first host address. */
+export function formatSubnetEnv({ network, subnet, mtu, ipMasq }: SubnetEnv): string {
+  return [
+    `FLANNEL_NETWORK=${formatPrefix(network)}`,
+    `FLANNEL_SUBNET=${formatIpv4(subnet.address + 1)}/${subnet.length}`,
+    `FLANNEL_MTU=${mtu}`,
+    `FLANNEL_IPMASQ=${ipMasq}`,
+    '',
+  ].join('\n');
+}
+
+const VARIABLE = /^\s*(?:export\s+)?(\w+)\s*=\s*(["']?)(.*?)\2\s*$/;
+
+/** Reads an earlier subnet.env as a shell would: quotes, blank lines and comments do no harm. Never throws. */
+export function parseSubnetEnv(text: string): PreviousSubnet {
+  const matches = text.split('\n').map((line) => VARIABLE.exec(line) ?? []);
+  const values = new Map(matches.map(([, name, , value]) => [name, value]));
+  return {
+    network: prefixOrNull(values.get('FLANNEL_NETWORK')),
+    subnet: prefixOrNull(values.get('FLANNEL_SUBNET')),
+  };
+}
+
+function prefixOrNull(text: string | undefined): Prefix | null {
+  try {
+    return parsePrefix(text ?? '');
+  } catch {
+    return null;
+  }
+}

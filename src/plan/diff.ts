@@ -1,0 +1,55 @@
+/** From what is and what is to be to the steps in between: pure. */
+import { diffDataplane, orphanedAttachments, staleGenerations } from './diff_dataplane.ts';
+import { diffLinks } from './diff_links.ts';
+import type { Op } from './op.ts';
+import type { DesiredState, ObservedState, Route } from './state.ts';
+
+/**
+ * The ops that turn `observed` into `desired`, in an order that is safe at every step: a program is attached before the
+ * device lets packets in, and detached after it no longer does; a route leads only to a device that is ready. Equal
+ * states give no op. Repeating the ops of a run that was cut short gives the same end.
+ * @throws TartanError `DEVICE_FOREIGN` if a device of our name is somebody else's; `MISSING` if the programs have not
+ * been built
+ */
+export function diff(desired: DesiredState, observed: ObservedState): Op[] {
+  const links = diffLinks(desired, observed);
+  // What hung on a device goes with it.
+  const gone = (device: string) => links.replaced.has(device);
+  const here = {
+    ...observed,
+    addresses: observed.addresses.filter(({ device }) => !gone(device)),
+    routes: observed.routes.filter(({ device }) => !gone(device)),
+    attachments: observed.attachments.filter(({ device }) => !gone(device)),
+  };
+  const routes = difference(desired.routes, here.routes);
+  const addresses = difference(desired.addresses, here.addresses);
+  return [
+    ...changeRoutes('routes.remove', routes.surplus),
+    ...addresses.surplus.map((address): Op => ({ op: 'address.remove', address })),
+    ...links.remove,
+    ...orphanedAttachments(desired, here),
+    ...links.add,
+    ...diffDataplane(desired.dataplane, here, links.replaced),
+    ...links.open,
+    ...addresses.missing.map((address): Op => ({ op: 'address.add', address })),
+    ...links.up,
+    ...changeRoutes('routes.add', routes.missing),
+    ...staleGenerations(desired.dataplane, observed),
+  ];
+}
+
+/** Thousands of routes are one op: one process carries them out. */
+function changeRoutes(op: 'routes.add' | 'routes.remove', routes: readonly Route[]): Op[] {
+  return routes.length > 0 ? [{ op, routes }] : [];
+}
+
+/** Flat objects, compared by their values. */
+function difference<T extends object>(desired: readonly T[], observed: readonly T[]) {
+  const key = (item: T) => JSON.stringify(Object.entries(item).sort());
+  const wanted = new Set(desired.map(key));
+  const present = new Set(observed.map(key));
+  return {
+    missing: desired.filter((item) => !present.has(key(item))),
+    surplus: observed.filter((item) => !wanted.has(key(item))),
+  };
+}

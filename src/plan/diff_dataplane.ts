@@ -1,0 +1,105 @@
+import { TartanError } from '../errors.ts';
+import type { Op } from './op.ts';
+import {
+  type Attachment,
+  type Dataplane,
+  type DesiredState,
+  generationName,
+  type ObservedState,
+  type Peer,
+  type VxlanSettings,
+} from './state.ts';
+
+/**
+ * Programs, maps and attachments. A new generation's maps are filled before its programs take the place of the old
+ * ones, so that no packet meets an empty peer table.
+ * @param replaced devices that are made anew in the same run: their index changes, so the settings are written again
+ */
+export function diffDataplane(
+  desired: Dataplane | null,
+  observed: ObservedState,
+  replaced: ReadonlySet<string>,
+): Op[] {
+  if (desired === null) return [];
+  const { object, settings } = desired;
+  const generation = wantedGeneration(desired, observed);
+  const found = observed.generations.get(generation);
+  const stale =
+    found?.settings == null || replaced.has(settings.device) || replaced.has(settings.underlay);
+  const peers = diffPeers(desired.peers, found?.peers ?? new Map());
+  return [
+    ...(found
+      ? []
+      : [{ op: 'bpf.load', object, generation, subnetCount: settings.subnetCount } as const]),
+    ...(stale || !sameSettings(found.settings, settings)
+      ? [{ op: 'settings.write', generation, settings } as const]
+      : []),
+    ...(peers.remove.length > 0
+      ? [{ op: 'peers.remove', generation, subnets: peers.remove } as const]
+      : []),
+    ...(peers.write.length > 0
+      ? [{ op: 'peers.write', generation, peers: peers.write } as const]
+      : []),
+    ...desired.attachments
+      .filter((wanted) => !isAttached(wanted, generation, observed))
+      .map((attachment): Op => ({ op: 'bpf.attach', attachment, generation })),
+  ];
+}
+
+/** Programs that stand where they are no longer wanted, on devices that stay. */
+export function orphanedAttachments(desired: DesiredState, observed: ObservedState): Op[] {
+  const wanted = desired.dataplane?.attachments ?? [];
+  return observed.attachments
+    .filter((found) => !wanted.some((attachment) => samePlace(attachment, found)))
+    .map(
+      ({ program, device, hook }): Op => ({
+        op: 'bpf.detach',
+        attachment: { program, device, hook },
+      }),
+    );
+}
+
+/** Generations that nothing is to use any more. */
+export function staleGenerations(desired: Dataplane | null, observed: ObservedState): Op[] {
+  const keep = desired && wantedGeneration(desired, observed);
+  return [...observed.generations.keys()]
+    .filter((generation) => generation !== keep)
+    .map((generation): Op => ({ op: 'bpf.unload', generation }));
+}
+
+function wantedGeneration({ object, settings }: Dataplane, { builds }: ObservedState): string {
+  const build = builds[object];
+  if (build !== null) return generationName(object, build, settings.subnetCount);
+  throw new TartanError(
+    'MISSING',
+    `the BPF programs have not been built: there is no build/bpf/${object}.o`,
+    'Run `make bpf`, which needs clang and libbpf-dev (`apt-get install clang libbpf-dev`).',
+  );
+}
+
+function isAttached(wanted: Attachment, generation: string, observed: ObservedState): boolean {
+  return observed.attachments.some(
+    (found) => samePlace(wanted, found) && found.generation === generation,
+  );
+}
+
+function samePlace(a: Attachment, b: Attachment): boolean {
+  return a.program === b.program && a.device === b.device && a.hook === b.hook;
+}
+
+function sameSettings(a: VxlanSettings | null, b: VxlanSettings): boolean {
+  return (
+    a !== null && (Object.keys(b) as (keyof VxlanSettings)[]).every((key) => a[key] === b[key])
+  );
+}
+
+function diffPeers(desired: ReadonlyMap<string, Peer>, observed: ReadonlyMap<string, Peer>) {
+  const write: Peer[] = [];
+  for (const [subnet, peer] of desired) {
+    const found = observed.get(subnet);
+    if (found?.publicIp !== peer.publicIp || found.mac !== peer.mac) write.push(peer);
+  }
+  const remove: string[] = [];
+  for (const subnet of observed.keys()) if (!desired.has(subnet)) remove.push(subnet);
+  return { write, remove };
+}

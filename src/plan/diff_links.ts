@@ -1,0 +1,82 @@
+import { TartanError } from '../errors.ts';
+import type { LinkChange, Op } from './op.ts';
+import type {
+  DesiredState,
+  ForeignLink,
+  Link,
+  ObservedLink,
+  ObservedState,
+  VxlanLink,
+} from './state.ts';
+
+export interface LinkOps {
+  readonly remove: Op[];
+  readonly add: Op[];
+  /** Lets packets in: once the programs are in place. */
+  readonly open: Op[];
+  readonly up: Op[];
+  /** Devices that go, or that make place for another of the same name: whatever hangs on them goes too. */
+  readonly replaced: ReadonlySet<string>;
+}
+
+/** @throws TartanError `DEVICE_FOREIGN` */
+export function diffLinks(desired: DesiredState, observed: ObservedState): LinkOps {
+  const found = new Map(observed.links.map((link) => [link.name, link]));
+  const wanted = new Set(desired.links.map(({ name }) => name));
+  const surplus = observed.links.filter(
+    (link) => link.kind !== 'foreign' && !wanted.has(link.name),
+  );
+  const changes = desired.links.map((link) => changeLink(link, found.get(link.name)));
+  return {
+    remove: [
+      ...surplus.map(({ name }): Op => ({ op: 'link.remove', name })),
+      ...changes.flatMap(({ remove }) => remove),
+    ],
+    add: changes.flatMap(({ add }) => add),
+    open: changes.flatMap(({ open }) => open),
+    up: changes.flatMap(({ up }) => up),
+    replaced: new Set([
+      ...surplus.map(({ name }) => name),
+      ...changes.flatMap(({ add }) =>
+        add.flatMap((op) => (op.op === 'link.add' ? [op.link.name] : [])),
+      ),
+    ]),
+  };
+}
+
+function changeLink(link: Link, found: ObservedLink | undefined) {
+  const same = found?.kind === 'vxlan' && found.port === link.port ? found : undefined;
+  if (found?.kind === 'foreign') requireTakeover(link, found);
+  return {
+    remove: found && !same ? [{ op: 'link.remove', name: link.name } as const] : [],
+    add: same ? alter(same, link) : [{ op: 'link.add', link } satisfies Op],
+    open: changeVni(link, same?.vni ?? null),
+    up: same?.up ? [] : [{ op: 'link.set', name: link.name, up: true } as const],
+  };
+}
+
+/** flanneld's device may be replaced: a classic one with our VNI and port. Any other belongs to somebody. */
+function requireTakeover(link: Link, found: ForeignLink): void {
+  if (found.classic?.vni === link.vni && found.classic.port === link.port) return;
+  throw new TartanError(
+    'DEVICE_FOREIGN',
+    `device ${link.name} exists and is not ours: ${found.detail}`,
+    `Remove it (\`ip link delete ${link.name}\`) if nothing needs it, or choose another VNI in the network config.`,
+  );
+}
+
+function alter(found: VxlanLink, link: Link): Op[] {
+  const change: LinkChange = {
+    ...(found.mac === link.mac ? {} : { mac: link.mac }),
+    ...(found.mtu === link.mtu ? {} : { mtu: link.mtu }),
+  };
+  return Object.keys(change).length > 0 ? [{ op: 'link.set', name: link.name, ...change }] : [];
+}
+
+function changeVni(link: Link, found: number | null): Op[] {
+  if (found === link.vni) return [];
+  return [
+    ...(found === null ? [] : [{ op: 'vni.remove', device: link.name, vni: found } as const]),
+    ...(link.vni === null ? [] : [{ op: 'vni.add', device: link.name, vni: link.vni } as const]),
+  ];
+}

@@ -1,0 +1,88 @@
+/** News of links, addresses and routes: a NETLINK_ROUTE socket on its multicast groups (rtnetlink(7)). */
+import { checked, close, koffi, libc, SystemError } from './libc.ts';
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const NETLINK_ROUTE = 0;
+
+/** <linux/rtnetlink.h> */
+const RTMGRP_LINK = 0x1;
+const RTMGRP_IPV4_IFADDR = 0x10;
+const RTMGRP_IPV4_ROUTE = 0x40;
+
+const socket = libc.func('int socket(int, int, int)') as (family: number, type: number, protocol: number) => number;
+const bind = libc.func('int bind(int, void *, uint32_t)') as (fd: number, address: Buffer, size: number) => number;
+const recv = libc.func('long recv(int, void *, size_t, int)') as (
+  fd: number,
+  buffer: Buffer,
+  size: number,
+  flags: number,
+) => number;
+
+/** `struct sockaddr_nl`: family, padding, port (the kernel chooses), groups. */
+function netlinkAddress(groups: number): Buffer {
+  const address = Buffer.alloc(12);
+  address.writeUInt16LE(AF_NETLINK, 0);
+  address.writeUInt32LE(groups, 8);
+  return address;
+}
+
+function openSocket(): number {
+  const fd = checked('socket', socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE));
+  const address = netlinkAddress(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE);
+  try {
+    checked('bind', bind(fd, address, address.length));
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+/** Reads until the socket is empty. What the messages say is not looked at: whoever hears of them reads the state. */
+function drain(fd: number, buffer: Buffer): void {
+  for (;;) {
+    if (recv(fd, buffer, buffer.length, 0) >= 0) continue;
+    const error = new SystemError('recv', koffi.errno());
+    if (error.errno === 'EAGAIN' || error.errno === 'EWOULDBLOCK') return;
+    // Messages were lost for want of room: one more reason to look.
+    if (error.errno !== 'ENOBUFS' && error.errno !== 'EINTR') throw error;
+  }
+}
+
+/**
+ * Yields whenever links, IPv4 addresses or routes of this network namespace changed, once for all that changed since it
+ * was last asked. Ends when the signal aborts.
+ */
+export async function* watchRoutes(signal: AbortSignal): AsyncGenerator<void> {
+  if (signal.aborted) return;
+  const fd = openSocket();
+  const buffer = Buffer.alloc(64 * 1024);
+  let changed = false;
+  let wake = () => {};
+  const poll = koffi.node.poll(fd, { readable: true }, () => {
+    drain(fd, buffer);
+    changed = true;
+    wake();
+  });
+  const stop = () => wake();
+  signal.addEventListener('abort', stop);
+  try {
+    while (!signal.aborted) {
+      if (!changed) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        continue;
+      }
+      changed = false;
+      yield;
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    poll.close();
+    close(fd);
+  }
+}
