@@ -3,6 +3,7 @@ import { formatPrefix, prefixOf, prefixSize } from '../net/prefix.ts';
 import { lookupElement, possibleCpus } from '../sys/bpf.ts';
 import type { OpenMaps } from './generation.ts';
 import { counterNames, trafficLayout } from './layouts.gen.ts';
+import { slotOf } from './peer_maps.ts';
 import { readSettingsStruct } from './settings.ts';
 import { decodeStruct, type StructOf } from './struct_codec.ts';
 
@@ -38,6 +39,12 @@ export function readTraffic(maps: OpenMaps, slot: number): Traffic {
     for (const field of Object.keys(sum) as (keyof Traffic)[]) sum[field] += part[field];
   }
   return sum;
+}
+
+/** Traffic with the host that holds a subnet; null: nobody does. */
+export function readTrafficOf(maps: OpenMaps, subnet: string): Traffic | null {
+  const slot = slotOf(maps, subnet);
+  return slot === null ? null : readTraffic(maps, slot);
 }
 
 /** The slot of a regular subnet given by its number from the first on, for looking its traffic up. */

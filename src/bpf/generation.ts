@@ -1,4 +1,5 @@
 /** A generation: one load of the object, pinned under one name. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TartanError } from '../errors.ts';
 import { getPinned, pinObject, readMapInfo, readProgramInfo } from '../sys/bpf.ts';
@@ -6,13 +7,7 @@ import { loadObject, VerifierError } from '../sys/libbpf.ts';
 import { close } from '../sys/libc.ts';
 import { mapLayouts } from './layouts.gen.ts';
 import { objectPath, programNames } from './object_file.ts';
-import {
-  finishGeneration,
-  makePinFolder,
-  type Pins,
-  removePinFolder,
-  removeUnfinished,
-} from './pins.ts';
+import { finishGeneration, makePinFolder, type Pins, removeUnfinished } from './pins.ts';
 
 export type MapName = keyof typeof mapLayouts;
 
@@ -69,13 +64,10 @@ function load(subnetCount: number) {
   }
 }
 
-export function removeGeneration(pins: Pins, name: string): void {
-  removePinFolder(pins.generation(name));
-}
-
-/** The id of a generation's program, as links report it. */
-export function programId(pins: Pins, generation: string, program: string): number {
-  return withPinned(join(pins.generation(generation), program), (fd) => readProgramInfo(fd).id);
+/** The id of a generation's program, as links report it; null: another version's generation, which has none so named. */
+export function programId(pins: Pins, generation: string, program: string): number | null {
+  const path = join(pins.generation(generation), program);
+  return existsSync(path) ? withPinned(path, (fd) => readProgramInfo(fd).id) : null;
 }
 
 /** Opens what is pinned at a path for as long as `use` runs. */

@@ -18,6 +18,7 @@ export interface FoundLink {
   readonly program: string;
   /** 0: its device is gone. */
   readonly ifindex: number;
+  readonly hook: Hook;
   readonly programId: number;
 }
 

@@ -41,6 +41,13 @@ function placeOf(numbering: Numbering, subnet: Prefix): number | null {
   return place >= 0 && place < numbering.count ? place : null;
 }
 
+/** Where a subnet's traffic is counted in `peer_counters`; null: nobody holds it, and it is not one of the array's. */
+export function slotOf(maps: OpenMaps, subnet: string): number | null {
+  const place = placeOf(readNumbering(maps), parsePrefix(subnet));
+  if (place !== null) return place;
+  return readTrie(maps).find((entry) => entry.subnet === subnet)?.peer.slot ?? null;
+}
+
 /** Every peer, by subnet. */
 export function readPeers(maps: OpenMaps): Map<string, Peer> {
   const numbering = readNumbering(maps);

@@ -61,7 +61,7 @@ export function makePinFolder(bpffs: string, path: string): void {
     });
   }
   if (statfsSync(path).type === BPF_FS_MAGIC) return;
-  removeFolders(path, bpffs);
+  removeFolders(path, dirname(join(bpffs, 'tartan')));
   throw new TartanError('MISSING', `there is no BPF file system at ${bpffs}`, mountHint(bpffs));
 }
 
@@ -81,8 +81,15 @@ export function finishGeneration(pins: Pins, name: string): void {
   renameSync(pins.unfinished(name), pins.generation(name));
 }
 
+/** Unpins a generation. The rename comes first: a run that is cut short leaves no half of one that seems to count. */
+export function removeGeneration(pins: Pins, name: string): void {
+  removeUnfinished(pins);
+  renameSync(pins.generation(name), pins.unfinished(name));
+  removeUnfinished(pins);
+}
+
 /** Unpins all in a folder, and the folder. */
-export function removePinFolder(path: string): void {
+function removePinFolder(path: string): void {
   for (const name of listFolder(path)) unlinkSync(join(path, name));
   removeIfEmpty(path);
 }

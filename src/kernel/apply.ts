@@ -1,7 +1,7 @@
-import { loadGeneration, type OpenMaps, openMaps, removeGeneration } from '../bpf/generation.ts';
+import { loadGeneration, type OpenMaps, openMaps } from '../bpf/generation.ts';
 import { attach, detach } from '../bpf/links.ts';
 import { removePeers, writePeers } from '../bpf/peer_maps.ts';
-import { type Pins, removeEmptyFolders } from '../bpf/pins.ts';
+import { type Pins, removeEmptyFolders, removeGeneration } from '../bpf/pins.ts';
 import { type DeviceIndexes, writeSettings } from '../bpf/settings.ts';
 import type { Op } from '../plan/op.ts';
 import type { Address, Link, Route } from '../plan/state.ts';

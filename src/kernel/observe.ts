@@ -4,19 +4,17 @@ import { readBuild } from '../bpf/object_file.ts';
 import { readPeers } from '../bpf/peer_maps.ts';
 import { listGenerations, type Pins } from '../bpf/pins.ts';
 import { type DeviceIndexes, readSettings } from '../bpf/settings.ts';
-import type { Attachment, Generation, ObservedState, Route } from '../plan/state.ts';
+import {
+  type Generation,
+  generationPrefix,
+  type ObservedState,
+  type Route,
+} from '../plan/state.ts';
 import { readJson } from './iproute.ts';
 import { ipv4Of, observeLinks, readIpInterfaces } from './links.ts';
 
 /** Our routes' protocol, as `ip route` shows it. Nothing in iproute2's rt_protos has this number. */
 export const ROUTE_PROTOCOL = 116;
-
-/** Which hook each program is made for. */
-const hooks: Readonly<Record<string, Attachment['hook']>> = {
-  vxlan_send: 'egress',
-  vxlan_check: 'ingress',
-  vxlan_receive: 'ingress',
-};
 
 /** What is read of `ip -json route show`. */
 interface IpRoute {
@@ -36,6 +34,7 @@ export interface Scope {
 export async function observe({ network, pins, devices }: Scope): Promise<ObservedState> {
   const [interfaces, allRoutes] = await Promise.all([readIpInterfaces(), observeRoutes()]);
   const links = await observeLinks(network, interfaces);
+  const build = readBuild('vxlan');
   const ours = new Set(links.filter(({ kind }) => kind !== 'foreign').map(({ name }) => name));
   return {
     links,
@@ -48,9 +47,9 @@ export async function observe({ network, pins, devices }: Scope): Promise<Observ
         })),
       ),
     routes: allRoutes.filter(({ device }) => ours.has(device)),
-    generations: observeGenerations(pins, devices),
+    generations: observeGenerations(pins, devices, build),
     attachments: observeAttachments(pins, devices),
-    builds: { vxlan: readBuild('vxlan') },
+    builds: { vxlan: build },
   };
 }
 
@@ -65,9 +64,17 @@ async function observeRoutes(): Promise<Route[]> {
   }));
 }
 
-function observeGenerations(pins: Pins, devices: DeviceIndexes): Map<string, Generation> {
+/** What stands in the maps is read only where this version made them: another one's may be laid out otherwise. */
+function observeGenerations(
+  pins: Pins,
+  devices: DeviceIndexes,
+  build: string | null,
+): Map<string, Generation> {
+  const ours = build === null ? null : generationPrefix('vxlan', build);
   return new Map(
-    listGenerations(pins).map((name) => {
+    listGenerations(pins).map((name): [string, Generation] => {
+      if (ours === null || !name.startsWith(ours))
+        return [name, { settings: null, peers: new Map() }];
       using maps = openMaps(pins, name);
       return [name, { settings: readSettings(maps, devices), peers: readPeers(maps) }];
     }),
@@ -75,14 +82,11 @@ function observeGenerations(pins: Pins, devices: DeviceIndexes): Map<string, Gen
 }
 
 function observeAttachments(pins: Pins, devices: DeviceIndexes): ObservedState['attachments'] {
-  const links = readLinks(pins);
-  if (links.length === 0) return [];
   const generations = listGenerations(pins);
-  return links.flatMap(({ program, ifindex, programId: id }) => {
+  return readLinks(pins).flatMap(({ program, ifindex, hook, programId: id }) => {
     const device = devices.nameOf(ifindex);
-    const hook = hooks[program];
     // A link whose device is gone does nothing; attaching anew replaces its pin, teardown removes it.
-    if (device === undefined || hook === undefined) return [];
+    if (device === undefined) return [];
     const generation = generations.find((name) => programId(pins, name, program) === id) ?? null;
     return [{ program, device, hook, generation }];
   });

@@ -69,7 +69,7 @@ export function staleGenerations(desired: Dataplane | null, observed: ObservedSt
 
 function wantedGeneration({ object, settings }: Dataplane, { builds }: ObservedState): string {
   const build = builds[object];
-  if (build !== null) return generationName(object, build, settings.subnetCount);
+  if (build !== null) return generationName(object, build, settings);
   throw new TartanError(
     'MISSING',
     `the BPF programs have not been built: there is no build/bpf/${object}.o`,

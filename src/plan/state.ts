@@ -115,7 +115,19 @@ export interface ObservedState {
 /** A host with nothing of ours. */
 export const nothing: DesiredState = { links: [], addresses: [], routes: [], dataplane: null };
 
-/** The pinned set's name: other programs or a map of another size make another set, which takes the old one's place. */
-export function generationName(object: string, build: string, subnetCount: number): string {
-  return `${object}-${build.slice(0, 12)}-${subnetCount}`;
+/**
+ * The pinned set's name: other programs, or a peer array of another size or numbering, make another set, which takes
+ * the old one's place. Without dots and slashes: a BPF file system allows none.
+ */
+export function generationName(
+  object: string,
+  build: string,
+  { firstSubnet, subnetCount }: Pick<VxlanSettings, 'firstSubnet' | 'subnetCount'>,
+): string {
+  return `${generationPrefix(object, build)}${firstSubnet.replaceAll(/[./]/g, '-')}-${subnetCount}`;
+}
+
+/** How the names of all generations begin that one build of an object has made. */
+export function generationPrefix(object: string, build: string): string {
+  return `${object}-${build.slice(0, 12)}-`;
 }

@@ -185,9 +185,13 @@ export function readProgramInfo(fd: number) {
 }
 
 /** `struct bpf_link_info` of a TCX link. An `ifindex` of 0: the device is gone, and the link with it. */
-export function readLinkInfo(fd: number) {
+export function readLinkInfo(fd: number): { programId: number; ifindex: number; hook: Hook } {
   const info = objectInfo(fd, 32);
-  return { programId: info.readUInt32LE(8), ifindex: info.readUInt32LE(16) };
+  return {
+    programId: info.readUInt32LE(8),
+    ifindex: info.readUInt32LE(16),
+    hook: info.readUInt32LE(20) === TCX.egress ? 'egress' : 'ingress',
+  };
 }
 
 /** Ids of the programs on a device's TCX hook, in the order in which they run. */

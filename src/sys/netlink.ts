@@ -12,8 +12,16 @@ const RTMGRP_LINK = 0x1;
 const RTMGRP_IPV4_IFADDR = 0x10;
 const RTMGRP_IPV4_ROUTE = 0x40;
 
-const socket = libc.func('int socket(int, int, int)') as (family: number, type: number, protocol: number) => number;
-const bind = libc.func('int bind(int, void *, uint32_t)') as (fd: number, address: Buffer, size: number) => number;
+const socket = libc.func('int socket(int, int, int)') as (
+  family: number,
+  type: number,
+  protocol: number,
+) => number;
+const bind = libc.func('int bind(int, void *, uint32_t)') as (
+  fd: number,
+  address: Buffer,
+  size: number,
+) => number;
 const recv = libc.func('long recv(int, void *, size_t, int)') as (
   fd: number,
   buffer: Buffer,
@@ -30,7 +38,10 @@ function netlinkAddress(groups: number): Buffer {
 }
 
 function openSocket(): number {
-  const fd = checked('socket', socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE));
+  const fd = checked(
+    'socket',
+    socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE),
+  );
   const address = netlinkAddress(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE);
   try {
     checked('bind', bind(fd, address, address.length));

@@ -1,0 +1,140 @@
+import type { IKeyValue, IRequestOp } from 'etcd3/lib/rpc.js';
+import { encodeAttributes, encodeSubnetKey } from '../lease/codec.ts';
+import type { Lease } from '../lease/lease.ts';
+import type { Prefix } from '../net/prefix.ts';
+import type { LeaseStore } from './contract.ts';
+import { createEtcdClient, type EtcdCaller } from './etcd_client.ts';
+import { type EtcdGrant, grantLease, readExpiry, revokeLease } from './etcd_grant.ts';
+import { entryOf, listSubnets } from './etcd_list.ts';
+import type { EtcdStoreOptions } from './etcd_options.ts';
+import { swapKey } from './etcd_swap.ts';
+import { watchEtcd } from './etcd_watch.ts';
+import { DEFAULT_PREFIX, keyLayout, readEntry } from './keys.ts';
+
+/**
+ * Opens a store in etcd (v3 API), with flannel's keys and values. Nothing is sent before the first call.
+ *
+ * Round trips: readConfig and writeConfig 1 · list 1 for each 2,000 leases · get 2 · create 2, or 3 when the race is
+ * lost · renew 3 · remove 2. With a user one more, once, for the token.
+ * @throws TartanError `USAGE` for an endpoint that is none, `FILE` for certificates that cannot be read
+ */
+export async function openEtcdStore(options: EtcdStoreOptions): Promise<LeaseStore> {
+  const layout = keyLayout(options.prefix ?? DEFAULT_PREFIX);
+  const client = createEtcdClient(options);
+  const closing = new AbortController();
+
+  const subnetKey = (subnet: Prefix) => layout.subnets + encodeSubnetKey(subnet);
+
+  async function readKey(caller: EtcdCaller, key: string): Promise<IKeyValue | null> {
+    const answer = await caller.call(({ kv }, { deadline }) =>
+      kv.range({ key: Buffer.from(key) }, { deadline }),
+    );
+    return answer.kvs[0] ?? null;
+  }
+
+  /** Writes a lease's key if it still is at `revision` (0: absent); the grant does not outlive a failure. */
+  async function putLease(
+    caller: EtcdCaller,
+    lease: Pick<Lease, 'subnet' | 'attributes'>,
+    revision: number,
+    grant: EtcdGrant,
+  ): Promise<Lease | null> {
+    const key = subnetKey(lease.subnet);
+    const value = encodeAttributes(lease.attributes);
+    const put: IRequestOp = {
+      request_put: { key: Buffer.from(key), value: Buffer.from(value), lease: grant.id },
+    };
+    const isOurs = (found: IKeyValue | null) =>
+      found !== null && found.lease === grant.id && found.value.toString() === value;
+    const written = await swapKey(caller, { key, revision, operation: put, isOurs }).catch(
+      async (error: unknown) => {
+        await revokeLease(caller, grant);
+        throw error;
+      },
+    );
+    if (written === null) {
+      await revokeLease(caller, grant);
+      return null;
+    }
+    const { expiresAt, id: handle } = grant;
+    return { ...lease, expiresAt, revision: written, handle };
+  }
+
+  return {
+    description: client.description,
+
+    async readConfig() {
+      const found = await readKey(client.begin(), layout.config);
+      return found && { text: found.value.toString(), revision: Number(found.mod_revision) };
+    },
+
+    async writeConfig(text, expected) {
+      const put = { key: Buffer.from(layout.config), value: Buffer.from(text) };
+      const written = await swapKey(client.begin(), {
+        key: layout.config,
+        revision: expected?.revision ?? 0,
+        operation: { request_put: put },
+        isOurs: (found) => found?.value.toString() === text,
+      });
+      return written !== null;
+    },
+
+    list: () => listSubnets(client.begin(), layout),
+
+    async get(subnet) {
+      const caller = client.begin();
+      const found = await readKey(caller, subnetKey(subnet));
+      if (found === null) return null;
+      const read = readEntry(layout, entryOf(found));
+      if (!('lease' in read)) return null;
+      return { ...read.lease, expiresAt: await readExpiry(caller, found.lease) };
+    },
+
+    async create(subnet, attributes, ttlSeconds) {
+      const caller = client.begin();
+      const grant = await grantLease(caller, ttlSeconds);
+      return putLease(caller, { subnet, attributes }, 0, grant);
+    },
+
+    async renew(lease, attributes, ttlSeconds) {
+      const caller = client.begin();
+      const isReservation = lease.expiresAt === 'never';
+      const grant: EtcdGrant = isReservation
+        ? { id: '0', expiresAt: 'never' }
+        : await grantLease(caller, ttlSeconds);
+      const renewed = await putLease(
+        caller,
+        { subnet: lease.subnet, attributes },
+        lease.revision,
+        grant,
+      );
+      if (renewed !== null && lease.handle !== undefined) {
+        await revokeLease(caller, { id: lease.handle });
+      }
+      return renewed;
+    },
+
+    async remove(lease) {
+      const caller = client.begin();
+      const key = subnetKey(lease.subnet);
+      const removed = await swapKey(caller, {
+        key,
+        revision: lease.revision,
+        operation: { request_delete_range: { key: Buffer.from(key) } },
+        isOurs: (found) => found === null,
+      });
+      if (removed !== null && lease.handle !== undefined) {
+        await revokeLease(caller, { id: lease.handle });
+      }
+      return removed !== null;
+    },
+
+    watch: (from, signal) =>
+      watchEtcd({ client, layout, from, signal: AbortSignal.any([signal, closing.signal]) }),
+
+    async close() {
+      closing.abort();
+      client.close();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import {
+  EtcdAuthenticationFailedError,
+  EtcdInvalidAuthTokenError,
+  EtcdPermissionDeniedError,
+  GRPCCancelledError,
+  GRPCDeadlineExceededError,
+  GRPCInternalError,
+  GRPCResourceExhastedError,
+  GRPCUnauthenticatedError,
+  GRPCUnavailableError,
+} from 'etcd3/lib/errors.js';
+import { messageOf, TartanError } from '../errors.ts';
+
+/** No answer, or one that says "not now": another member, or the same one later, may do better. */
+export function isOutage(error: unknown): boolean {
+  return (
+    error instanceof GRPCUnavailableError ||
+    error instanceof GRPCDeadlineExceededError ||
+    error instanceof GRPCCancelledError ||
+    // A connection that was reset in the middle of a call.
+    (error instanceof GRPCInternalError && /RST_STREAM|HTTP\/2|ECONN/.test(error.message))
+  );
+}
+
+/** The snapshot's revision was compacted away between two pages. */
+export function isCompacted(error: unknown): boolean {
+  return /mvcc: required revision has been compacted/.test(messageOf(error));
+}
+
+/** The grant was made by an earlier try, whose answer was lost. */
+export function isGrantedAlready(error: unknown): boolean {
+  return /lease already exists/.test(messageOf(error));
+}
+
+/** A user was given, and the server runs without authentication. */
+export function isAuthNotEnabled(error: unknown): boolean {
+  return /authentication is not enabled/.test(messageOf(error));
+}
+
+export function etcdUnavailable(description: string, cause: unknown): TartanError {
+  const reason = plainMessage(cause);
+  if (/certificate|SSL|TLS|wrong version number/i.test(reason)) {
+    return new TartanError(
+      'STORE_FAILED',
+      `${description}: no secure connection: ${reason}`,
+      'Check --etcd-cafile, --etcd-certfile and --etcd-keyfile, and http or https in the endpoint.',
+      { cause },
+    );
+  }
+  return new TartanError(
+    'STORE_UNAVAILABLE',
+    `${description} cannot be reached: ${reason}`,
+    'Check that etcd runs and that --etcd-endpoints names it, and try again.',
+    { cause },
+  );
+}
+
+/** An answer of etcd's that is an error, as an error for people. */
+export function etcdFailed(description: string, error: unknown): TartanError {
+  if (error instanceof TartanError) return error;
+  const message = `${description}: ${plainMessage(error)}`;
+  return new TartanError('STORE_FAILED', message, hintFor(error), { cause: error });
+}
+
+function hintFor(error: unknown): string {
+  if (
+    error instanceof EtcdAuthenticationFailedError ||
+    error instanceof EtcdInvalidAuthTokenError ||
+    error instanceof GRPCUnauthenticatedError ||
+    /user name is empty/.test(messageOf(error))
+  ) {
+    return 'Check --etcd-username and --etcd-password.';
+  }
+  if (error instanceof EtcdPermissionDeniedError) {
+    return 'Grant the user a role that may read and write the network’s prefix (etcdctl role grant-permission).';
+  }
+  if (error instanceof GRPCResourceExhastedError) {
+    return 'Make room in etcd: compact, defragment, and disarm the alarm (etcdctl alarm disarm).';
+  }
+  return 'Look at etcd’s own log.';
+}
+
+/** Decoration taken off: gRPC's and etcd3's `EtcdError: 5 NOT_FOUND: etcdserver: …`, OpenSSL's `407D…:error:0A…:`. */
+function plainMessage(error: unknown): string {
+  return messageOf(error)
+    .replace(/\s+/g, ' ')
+    .replace(/^(\w+: )?\d+ [A-Z_]+: /, '')
+    .replace(/[0-9A-F]+:error:[0-9A-F]+:SSL routines:\w*:([^:]+):\S+( SSL alert number \d+)?/, '$1')
+    .replace(/ Resolution note: ?$/, '');
+}
