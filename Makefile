@@ -1,0 +1,74 @@
+# `make help` lists what there is.
+NODE  := scripts/node
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# How the lab is to be: make lab HOSTS=5 STORE=etcd UNDERLAY=routed MTU=9000
+export LAB ?= lab
+# As typed: make would expand the shell's own $ in it.
+override CMD := $(value CMD)
+export HOSTS UNDERLAY MTU PATH_MTU WIRE STORE HOST CMD FLANNELD SECONDS_PER_RUN REPEATS
+
+BPF_SOURCES := $(wildcard bpf/*.c)
+BPF_OBJECTS := $(BPF_SOURCES:bpf/%.c=build/bpf/%.o)
+BPF_CFLAGS  := -target bpf -g -O2 -Wall -Werror -Ibpf/include -I/usr/include/$(shell uname -m)-linux-gnu
+TOOLS       := build/bench/udp_flood
+CC          := $(shell command -v cc || echo clang)
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+setup: ## install what is missing: Debian packages, node modules, BPF objects
+	@scripts/setup.sh
+
+bpf: $(BPF_OBJECTS) ## compile bpf/*.c to build/bpf/*.o
+	@:
+
+build/bpf/%.o: bpf/%.c
+	@command -v clang >/dev/null || { echo "clang is missing: make setup, as root" >&2; exit 1; }
+	@mkdir -p $(@D)
+	@echo "clang $<"
+	@clang $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+-include $(BPF_OBJECTS:.o=.d)
+
+tools: $(TOOLS)
+	@:
+
+build/bench/%: bench/tools/%.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Werror -o $@ $<
+
+demo: setup ## three hosts, pod-to-pod traffic and a table; leaves nothing behind (root)
+	@$(NODE) lab/demo.ts
+
+lab: setup ## bring hosts up and leave them: HOSTS=5 STORE=etcd UNDERLAY=routed MTU=9000 (root)
+	@$(NODE) lab/up.ts
+
+lab-shell: ## a shell in a host of the lab: HOST=a, or one command: HOST=a CMD='tartan join' (root)
+	@$(NODE) lab/shell.ts
+
+lab-down: ## take the lab down (root)
+	@$(NODE) lab/down.ts
+
+ok: ## format, types, walls between rooms, unit tests: under a minute, no root
+	@scripts/setup.sh modules
+	@echo '== biome' && node_modules/.bin/biome check .
+	@echo '== tsc' && node_modules/.bin/tsc -p .
+	@echo '== dependency-cruiser' && node_modules/.bin/depcruise --config .dependency-cruiser.cjs cmd src lab bench scripts test integration
+	@scripts/test.sh unit test
+
+test: setup ok tools ## everything: ok, then integration tests in namespaces (root)
+	@scripts/test.sh integration integration
+
+bench: setup tools ## tartan beside flannel's way and plain routing; build/bench.json (root)
+	@$(NODE) bench/main.ts
+
+fmt: ## format and fix what can be fixed
+	@node_modules/.bin/biome check --write .
+
+gen: bpf ## regenerate src/bpf/layouts.gen.ts from the objects' BTF
+	@$(NODE) scripts/gen_layouts.ts
+
+.PHONY: help setup bpf tools demo lab lab-shell lab-down ok test bench fmt gen

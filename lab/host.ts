@@ -1,0 +1,80 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { podNames } from './build.ts';
+import { bpffsOf, folderOf, namespaceOf } from './names.ts';
+import { type Namespace, namespaceNamed } from './namespace.ts';
+import type { FullLabOptions } from './options.ts';
+import { type Pod, podOf } from './pod.ts';
+import type { Environment, Running, RunOptions, RunResult, StartOptions } from './process.ts';
+import { type HostPlan, UNDERLAY_DEVICE } from './topology.ts';
+
+/** The checkout's folder. */
+export const CHECKOUT = resolve(import.meta.dirname, '..');
+
+/** The launcher of the commands under test. */
+export const TARTAN = `${CHECKOUT}/bin/tartan`;
+
+export interface Host extends Namespace {
+  readonly name: string;
+  /** Underlay address: the host's PublicIP. */
+  readonly address: string;
+  /** The router in front of it; `null` where hosts see each other directly. */
+  readonly router: string | null;
+  /** The underlay interface. */
+  readonly device: string;
+  readonly pods: readonly Pod[];
+  readonly bpffs: string;
+  readonly stateDir: string;
+  readonly subnetFile: string;
+  /** The FLANNELD_* variables by which `tartan` finds this host's store, pins and files; set for every command. */
+  readonly env: Environment;
+  /** `tartan(['join'])` */
+  tartan(args: readonly string[], options?: RunOptions): Promise<RunResult>;
+  startTartan(args: readonly string[], options?: StartOptions): Running;
+}
+
+export interface HostContext {
+  readonly options: FullLabOptions;
+  /** The variables that name the store: the same on every host. */
+  readonly storeEnv: Readonly<Record<string, string>>;
+}
+
+export function hostOf(plan: HostPlan, { options, storeEnv }: HostContext): Host {
+  const folder = `${folderOf(options.name)}/${plan.name}`;
+  const bpffs = `${bpffsOf(options.name)}/${plan.name}`;
+  const stateDir = `${folder}/state`;
+  const subnetFile = `${folder}/subnet.env`;
+  const env: Environment = {
+    ...withoutAmbientOptions(),
+    ...storeEnv,
+    FLANNELD_BPFFS: bpffs,
+    FLANNELD_STATE_DIR: stateDir,
+    FLANNELD_SUBNET_FILE: subnetFile,
+    PATH: `${dirname(TARTAN)}:${process.env.PATH}`,
+  };
+  const namespace = namespaceNamed(namespaceOf(options.name, plan.name), env);
+  return {
+    ...namespace,
+    ...plan,
+    device: UNDERLAY_DEVICE,
+    pods: podNames(plan.name, options.pods).map((name) => podOf(options.name, name)),
+    bpffs,
+    stateDir,
+    subnetFile,
+    env,
+    tartan: (args, runOptions) => namespace.exec([TARTAN, ...args], runOptions),
+    startTartan: (args, startOptions) => namespace.start([TARTAN, ...args], startOptions),
+  };
+}
+
+/** Options of the shell that the lab is started from must not reach the hosts. */
+function withoutAmbientOptions(): Environment {
+  const ambient = Object.keys(process.env).filter((name) => name.startsWith('FLANNELD_'));
+  return Object.fromEntries(ambient.map((name) => [name, undefined]));
+}
+
+/** Makes the folders that a host's files and pins go to. */
+export function makeHostFolders(host: Host): void {
+  mkdirSync(dirname(host.subnetFile), { recursive: true });
+  mkdirSync(host.bpffs, { recursive: true });
+}

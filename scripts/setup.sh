@@ -1,0 +1,78 @@
+#!/bin/bash
+# Brings a fresh Debian 12 with Node 20 and npm to where tartan can be built, tested and shown.
+# Does nothing, quickly, where nothing is missing.
+#
+#   scripts/setup.sh [packages] [modules] [bpf]     all three when none is named
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+  clang llvm linux-libc-dev libbpf-dev make     # BPF objects and the bench's C tools
+  libbpf1 iproute2 nftables                     # what tartan itself calls
+  bpftool ethtool iperf3 iputils-ping jq tcpdump traceroute etcd-server etcd-client # lab, tests, bench
+)
+
+say() { printf '\033[1msetup:\033[0m %s\n' "$*"; }
+fail() {
+  printf 'setup: %s\n       %s\n' "$1" "$2" >&2
+  exit 1
+}
+
+missing_packages() {
+  local package
+  for package in "${packages[@]}"; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
+  done
+}
+
+# Debian starts a service as soon as its package is installed. The lab starts its own etcd, in a namespace.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d
+  if [ -e $policy ]; then "$@"; return; fi
+  printf '#!/bin/sh\nexit 101\n' >$policy
+  chmod 755 $policy
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  "$@"
+  rm -f $policy
+  trap - EXIT
+}
+
+setup_packages() {
+  command -v dpkg-query >/dev/null ||
+    fail "this is no Debian" "install the counterparts of: ${packages[*]}"
+  local missing
+  mapfile -t missing < <(missing_packages)
+  [ ${#missing[@]} -gt 0 ] || return 0
+
+  local line="apt-get install --no-install-recommends ${missing[*]}"
+  [ "$(id -u)" = 0 ] || fail "Debian packages are missing, and only root can install them" "sudo $line"
+  say "installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -q || fail "the Debian package lists cannot be fetched" "is there a network? then: $line"
+  without_services apt-get install -q -y --no-install-recommends "${missing[@]}" ||
+    fail "the Debian packages cannot be installed" "see apt's own message above; by hand: $line"
+  case " ${missing[*]} " in
+    *' etcd-server '*) systemctl disable etcd.service >/dev/null 2>&1 || true ;;
+  esac
+}
+
+setup_modules() {
+  local stamp=node_modules/.lock-of-last-install major
+  command -v npm >/dev/null || fail "npm is missing" "install Node 20 or newer with npm"
+  if ! cmp -s package-lock.json $stamp; then
+    major=$(node -p 'process.versions.node.split(".")[0]')
+    [ "$major" -ge 20 ] || fail "Node $(node --version) is too old" "install Node 20 or newer"
+    say "npm ci"
+    npm ci || fail "npm ci failed" "is there a network, and is the registry of 'npm config get registry' reachable?"
+    cp package-lock.json $stamp
+  fi
+  scripts/node --version >/dev/null || fail "npm brought no Node 24 along" "npm ci --include=optional"
+}
+
+setup_bpf() {
+  command -v clang >/dev/null || fail "clang is missing: the BPF programs cannot be built" "make setup, as root"
+  make --no-print-directory bpf
+}
+
+[ $# -gt 0 ] || set -- packages modules bpf
+for part in "$@"; do "setup_$part"; done

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TartanError } from '../../src/errors.ts';
+import { diff } from '../../src/plan/diff.ts';
+import type { Op } from '../../src/plan/op.ts';
+import { generationName, nothing, type ObservedState } from '../../src/plan/state.ts';
+import {
+  BUILD,
+  check,
+  dataplane,
+  desired,
+  GENERATION,
+  generation,
+  peer,
+  peersOf,
+  receive,
+  send,
+  settings,
+  settled,
+  withDataplane,
+} from './samples.ts';
+
+test('peers: only those that differ are written, those that nobody holds are removed', () => {
+  const changed = [
+    { ...peer(8), publicIp: '192.168.64.88' },
+    { ...peer(9), mac: '02:00:00:00:09:09' },
+  ];
+  const observed: ObservedState = {
+    ...settled,
+    generations: new Map([
+      [GENERATION, { settings, peers: peersOf(peer(6), peer(7), peer(8), peer(9)) }],
+    ]),
+  };
+  const wanted = withDataplane({ peers: peersOf(peer(7), ...changed, peer(10)) });
+  assert.deepEqual(diff(wanted, observed), [
+    { op: 'peers.remove', generation: GENERATION, subnets: ['10.5.6.0/24'] },
+    { op: 'peers.write', generation: GENERATION, peers: [...changed, peer(10)] },
+  ] satisfies Op[]);
+});
+
+for (const [what, change] of [
+  ['network', { network: '10.4.0.0/15' }],
+  ['own subnet', { ownSubnet: '10.5.53.0/24' }],
+  ['VNI', { vni: 2 }],
+  ['MAC', { deviceMac: '02:00:00:00:00:77' }],
+  ['underlay address', { underlayAddress: '192.168.64.99' }],
+] as const) {
+  test(`another ${what} is written into the settings`, () => {
+    const next = { ...settings, ...change };
+    assert.deepEqual(diff(withDataplane({ settings: next }), settled), [
+      { op: 'settings.write', generation: GENERATION, settings: next },
+    ] satisfies Op[]);
+  });
+}
+
+test('settings that were never finished are written', () => {
+  const observed: ObservedState = {
+    ...settled,
+    generations: new Map([[GENERATION, { ...generation, settings: null }]]),
+  };
+  assert.deepEqual(diff(desired, observed), [
+    { op: 'settings.write', generation: GENERATION, settings },
+  ] satisfies Op[]);
+});
+
+test('another underlay: the program moves', () => {
+  const next = { ...settings, underlay: 'eth1' };
+  const moved = { ...receive, device: 'eth1' };
+  const wanted = withDataplane({ settings: next, attachments: [send, check, moved] });
+  assert.deepEqual(diff(wanted, settled), [
+    { op: 'bpf.detach', attachment: receive },
+    { op: 'settings.write', generation: GENERATION, settings: next },
+    { op: 'bpf.attach', attachment: moved, generation: GENERATION },
+  ] satisfies Op[]);
+});
+
+test('a program that somebody took off is attached again', () => {
+  const observed: ObservedState = {
+    ...settled,
+    attachments: settled.attachments.filter(({ program }) => program !== 'vxlan_check'),
+  };
+  assert.deepEqual(diff(desired, observed), [
+    { op: 'bpf.attach', attachment: check, generation: GENERATION },
+  ] satisfies Op[]);
+});
+
+for (const [what, observed, next] of [
+  ['other programs', { ...settled, builds: { vxlan: 'fedcba987654'.padEnd(64, '0') } }, settings],
+  ['a peer array of another size', settled, { ...settings, subnetCount: 128 }],
+  ['other numbers in the peer array', settled, { ...settings, firstSubnet: '10.5.0.0/24' }],
+  ['subnets of another length', settled, { ...settings, firstSubnet: '10.5.1.0/25' }],
+] as const) {
+  test(`${what} make a new generation: load, fill, attach, and only then unload the old`, () => {
+    const name = generationName('vxlan', observed.builds.vxlan ?? '', next);
+    assert.notEqual(name, GENERATION);
+    assert.deepEqual(diff(withDataplane({ settings: next }), observed), [
+      {
+        op: 'bpf.load',
+        object: 'vxlan',
+        generation: name,
+        subnetCount: next.subnetCount,
+      },
+      { op: 'settings.write', generation: name, settings: next },
+      { op: 'peers.write', generation: name, peers: [...dataplane.peers.values()] },
+      ...[send, check, receive].map(
+        (attachment): Op => ({ op: 'bpf.attach', attachment, generation: name }),
+      ),
+      { op: 'bpf.unload', generation: GENERATION },
+    ] satisfies Op[]);
+  });
+}
+
+test("a generation's name can be pinned", () => {
+  assert.match(generationName('vxlan', BUILD, settings), /^vxlan-0123456789ab-[0-9-]+$/);
+});
+
+test('programs that were not built are missed', () => {
+  assert.throws(
+    () => diff(desired, { ...settled, builds: { vxlan: null } }),
+    (error) =>
+      error instanceof TartanError &&
+      error.code === 'MISSING' &&
+      error.message.includes('vxlan.o') &&
+      error.hint.includes('make bpf'),
+  );
+});
+
+test('leaving takes no programs that are built', () => {
+  const observed: ObservedState = { ...settled, builds: { vxlan: null } };
+  assert.deepEqual(diff(nothing, observed), diff(nothing, settled));
+});

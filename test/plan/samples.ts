@@ -1,0 +1,105 @@
+/** A host of a network 10.5.0.0/16, as it is to be and as it is. */
+import {
+  type Attachment,
+  type Dataplane,
+  type DesiredState,
+  type Generation,
+  generationName,
+  type Link,
+  type ObservedState,
+  type Peer,
+  type Route,
+  type VxlanSettings,
+} from '../../src/plan/state.ts';
+
+export const BUILD = '0123456789abcdef0123456789abcdef';
+
+export const link: Link = {
+  name: 'flannel.1',
+  kind: 'vxlan',
+  mac: '02:00:00:00:00:01',
+  mtu: 1450,
+  port: 8472,
+  vni: 1,
+  up: true,
+};
+
+export const settings: VxlanSettings = {
+  network: '10.5.0.0/16',
+  ownSubnet: '10.5.52.0/24',
+  firstSubnet: '10.5.1.0/24',
+  subnetCount: 255,
+  vni: 1,
+  port: 8472,
+  device: 'flannel.1',
+  deviceMac: '02:00:00:00:00:01',
+  underlay: 'eth0',
+  underlayAddress: '192.168.64.2',
+};
+
+export const send: Attachment = { program: 'vxlan_send', device: 'flannel.1', hook: 'egress' };
+export const check: Attachment = { program: 'vxlan_check', device: 'flannel.1', hook: 'ingress' };
+export const receive: Attachment = { program: 'vxlan_receive', device: 'eth0', hook: 'ingress' };
+
+export function peer(number: number): Peer {
+  const octet = number.toString(16).padStart(2, '0');
+  return {
+    subnet: `10.5.${number}.0/24`,
+    publicIp: `192.168.64.${number}`,
+    mac: `02:00:00:00:01:${octet}`,
+  };
+}
+
+export function peersOf(...peers: Peer[]): Map<string, Peer> {
+  return new Map(peers.map((one) => [one.subnet, one]));
+}
+
+export function route(destination: string): Route {
+  return { destination, via: '169.254.1.1', device: 'flannel.1', onlink: true };
+}
+
+export const dataplane: Dataplane = {
+  object: 'vxlan',
+  settings,
+  attachments: [send, check, receive],
+  peers: peersOf(peer(7), peer(8)),
+};
+
+export const desired: DesiredState = {
+  links: [link],
+  addresses: [{ device: 'flannel.1', address: '10.5.52.0/32' }],
+  routes: [route('10.5.1.0/24'), route('10.5.2.0/23')],
+  dataplane,
+};
+
+export const GENERATION = generationName('vxlan', BUILD, settings);
+
+export const generation: Generation = { settings, peers: dataplane.peers };
+
+/** A host on which nothing of ours stands yet. */
+export const bare: ObservedState = {
+  links: [],
+  addresses: [],
+  routes: [],
+  generations: new Map(),
+  attachments: [],
+  builds: { vxlan: BUILD },
+};
+
+/** A host that looks like {@link desired}. */
+export const settled: ObservedState = {
+  ...bare,
+  links: [link],
+  addresses: desired.addresses,
+  routes: desired.routes,
+  generations: new Map([[GENERATION, generation]]),
+  attachments: dataplane.attachments.map((attachment) => ({
+    ...attachment,
+    generation: GENERATION,
+  })),
+};
+
+/** The desired state with other settings or peers. */
+export function withDataplane(change: Partial<Dataplane>): DesiredState {
+  return { ...desired, dataplane: { ...dataplane, ...change } };
+}
