@@ -148,12 +148,7 @@ function arrayPeers({ subnetMin, subnetMax, subnetLength }: NetworkConfig): numb
  * The fewest prefixes that cover all that may be leased, and any lease outside of it. Never the own subnet by itself:
  * that route belongs to the pods' bridge.
  */
-function overlayRoutes(
-  config: NetworkConfig,
-  own: Lease,
-  peers: readonly Lease[],
-  device: string,
-) {
+function overlayRoutes(config: NetworkConfig, own: Lease, peers: readonly Lease[], device: string) {
   const range = prefixOf(config.subnetMax, config.subnetLength);
   const cover = coverRange(config.subnetMin, lastAddress(range));
   const outside = peers

@@ -1,0 +1,91 @@
+/** The border between a command and its process: arguments, environment, signals, output, exit status. */
+import type { Log } from '../src/agent/log.ts';
+import { createLog } from '../src/cli/log.ts';
+import type { CommandName, Options } from '../src/cli/options.ts';
+import { parseCommandLine, wantsJson } from '../src/cli/parse.ts';
+import { reportError } from '../src/cli/report.ts';
+import { TartanError } from '../src/errors.ts';
+
+/** What a command gets from its process. */
+export interface Context {
+  readonly options: Options;
+  /** The argument; empty for commands that take none. */
+  readonly argument: string;
+  readonly log: Log;
+  /** Aborts on SIGINT and SIGTERM. */
+  readonly signal: AbortSignal;
+  /** Prints one line of JSON on stdout. */
+  emit(value: unknown): void;
+  /** Is to be closed when the command ends. */
+  defer(resource: { close(): Promise<void> }): void;
+}
+
+const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
+
+/** Runs a command; what it returns is printed as one JSON object, unless it is null. Ends the process. */
+export async function runCommand(
+  name: CommandName,
+  argv: readonly string[],
+  act: (context: Context) => Promise<object | null>,
+): Promise<never> {
+  const deferred: { close(): Promise<void> }[] = [];
+  const { signal, status } = listenForSignals();
+  try {
+    const parsed = parseCommandLine(name, argv, process.env);
+    if (parsed.kind === 'help') {
+      process.stdout.write(parsed.text);
+      process.exit(0);
+    }
+    const { options, argument } = parsed;
+    const log = createLog(options['log-level'], {
+      human: process.stderr.isTTY,
+      write: (line) => process.stderr.write(line),
+    });
+    const result = await act({
+      options,
+      argument: argument ?? '',
+      log,
+      signal,
+      emit: (value) => process.stdout.write(`${JSON.stringify(value)}\n`),
+      defer: (resource) => deferred.push(resource),
+    });
+    if (result !== null) process.stdout.write(format(result));
+    await Promise.allSettled(deferred.map((resource) => resource.close()));
+    process.exit(0);
+  } catch (error) {
+    const isInterrupted = error instanceof TartanError && error.code === 'INTERRUPTED';
+    if (!isInterrupted) await Promise.allSettled(deferred.map((resource) => resource.close()));
+    fail(error, wantsJson(argv, process.env), isInterrupted ? status() : undefined);
+  }
+}
+
+/** Prints the error and ends the process. */
+export function fail(error: unknown, json: boolean, status?: number): never {
+  const { stdout, stderr, exitCode } = reportError(error, json);
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  process.exit(status ?? exitCode);
+}
+
+/** The first signal asks, the second one ends the process at once. */
+function listenForSignals(): { signal: AbortSignal; status(): number | undefined } {
+  const controller = new AbortController();
+  let status: number | undefined;
+  for (const [name, number] of Object.entries(SIGNAL_NUMBERS)) {
+    process.on(name, () => {
+      if (status !== undefined) process.exit(128 + number);
+      status = 128 + number;
+      controller.abort();
+    });
+  }
+  // Whoever reads our output has had enough: `tartan watch | head -1`.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    fail(error, false);
+  });
+  return { signal: controller.signal, status: () => status };
+}
+
+function format(result: object): string {
+  return `${JSON.stringify(result, null, process.stdout.isTTY ? 2 : 0)}\n`;
+}

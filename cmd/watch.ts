@@ -1,0 +1,20 @@
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0
+import { watch } from '../src/agent/watch.ts';
+import { runCommand } from './run.ts';
+import { memberSettingsOf, openWorld, watchHost } from './wire.ts';
+
+export function main(argv: readonly string[]): Promise<never> {
+  return runCommand('watch', argv, async (context) => {
+    const { options, emit } = context;
+    const world = await openWorld(context);
+    const hostChanged = await watchHost(context);
+    const reconcileIntervalSeconds = options['reconcile-interval'];
+    await watch(
+      { ...world, hostChanged, emit },
+      { ...memberSettingsOf(options), reconcileIntervalSeconds },
+    );
+    return null;
+  });
+}
+
+if (import.meta.main) await main(process.argv.slice(2));

@@ -1,0 +1,108 @@
+/** The one place that picks the store, the kernel and the backends; each is imported only where it is needed. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { interruptible } from '../src/agent/interrupt.ts';
+import { requireCapabilities } from '../src/agent/privilege.ts';
+import {
+  DEFAULT_NETWORK,
+  type MemberSettings,
+  type Places,
+  type World,
+} from '../src/agent/world.ts';
+import type { Options } from '../src/cli/options.ts';
+import { TartanError } from '../src/errors.ts';
+import type { Kernel } from '../src/kernel/contract.ts';
+import type { LeaseStore } from '../src/store/contract.ts';
+import type { Context } from './run.ts';
+
+/** flannel's defaults. */
+const ETCD_ENDPOINTS = ['http://127.0.0.1:4001', 'http://127.0.0.1:2379'];
+
+/**
+ * Opens the store that the options name.
+ * @param create whether a file that is not there is made: a mistyped path must not become a store
+ */
+export async function openStore(context: Context, create = false): Promise<LeaseStore> {
+  const { options, signal, defer } = context;
+  const store =
+    options.store === null ? await openEtcd(options) : await openNamed(options.store, create);
+  defer(store);
+  return interruptible(store, signal);
+}
+
+async function openNamed(url: string, create: boolean): Promise<LeaseStore> {
+  const { parseStoreUrl } = await import('../src/store/select.ts');
+  const { path } = parseStoreUrl(url);
+  if (!create && !existsSync(path)) {
+    throw new TartanError(
+      'CONFIG_MISSING',
+      `there is no store at ${path}`,
+      `Make it with \`tartan init-config --store ${url}\`, or name the right one.`,
+    );
+  }
+  const { openFileStore } = await import('../src/store/file.ts');
+  return openFileStore({ path });
+}
+
+async function openEtcd(options: Options): Promise<LeaseStore> {
+  const { openEtcdStore } = await import('../src/store/etcd.ts');
+  const given = {
+    cafile: options['etcd-cafile'],
+    certfile: options['etcd-certfile'],
+    keyfile: options['etcd-keyfile'],
+    username: options['etcd-username'],
+    password: options['etcd-password'],
+  };
+  return openEtcdStore({
+    endpoints: options['etcd-endpoints'] ?? ETCD_ENDPOINTS,
+    prefix: options['etcd-prefix'],
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null)),
+  });
+}
+
+/** Opens the kernel, if this process may change it. */
+export async function openKernel({ options, defer }: Context): Promise<Kernel> {
+  requireCapabilities(await readFile('/proc/self/status', 'utf8'));
+  const kernelRoom = await import('../src/kernel/kernel.ts');
+  const { network, bpffs } = placesOf(options);
+  const kernel = kernelRoom.openKernel({ network, bpffs });
+  defer(kernel);
+  return kernel;
+}
+
+/** Everything that `join` and `watch` touch. */
+export async function openWorld(context: Context): Promise<World> {
+  // First what needs the privilege: without it nothing is opened, and no file is made.
+  const kernel = await openKernel(context);
+  const [store, { hostReader }, { lockFile }, { backendFor }] = await Promise.all([
+    openStore(context),
+    import('../src/kernel/host.ts'),
+    import('../src/sys/flock.ts'),
+    import('../src/backend/table.ts'),
+  ]);
+  const { log, signal } = context;
+  return { store, kernel, host: hostReader, lockFile, log, signal, backendFor, now: Date.now };
+}
+
+export function placesOf(options: Options): Places {
+  return {
+    network: DEFAULT_NETWORK,
+    stateDir: options['state-dir'],
+    bpffs: options.bpffs,
+    subnetFile: options['subnet-file'],
+  };
+}
+
+export function memberSettingsOf(options: Options): MemberSettings {
+  return {
+    ...placesOf(options),
+    underlay: { ifaces: options.iface, publicIp: options['public-ip'] },
+    renewMarginSeconds: options['subnet-lease-renew-margin'] * 60,
+  };
+}
+
+/** News of the host's network, until the context's signal aborts. */
+export async function watchHost({ signal }: Context): Promise<AsyncIterable<unknown>> {
+  const { watchRoutes } = await import('../src/sys/netlink.ts');
+  return watchRoutes(signal);
+}

@@ -1,0 +1,118 @@
+import { TartanError } from '../errors.ts';
+import { allocate, CANDIDATE_WINDOW } from '../lease/allocate.ts';
+import type { NetworkConfig } from '../lease/config.ts';
+import type { Lease, LeaseAttributes } from '../lease/lease.ts';
+import { mayTakeOver } from '../lease/ownership.ts';
+import { sameAttributes } from '../lease/peers.ts';
+import type { Prefix } from '../net/prefix.ts';
+import type { LeaseStore, Snapshot } from '../store/contract.ts';
+import { isDue, LEASE_TTL_SECONDS } from './renewal.ts';
+
+/** Each lost race doubles the window: after 12, 400,000 candidates, more than any network has nodes. */
+const ATTEMPTS = 12;
+
+export interface LeaseRequest {
+  readonly store: LeaseStore;
+  readonly config: NetworkConfig;
+  readonly publicIp: string;
+  /** From subnet.env of an earlier life. */
+  readonly previousSubnet: Prefix | null;
+  readonly renewMarginSeconds: number;
+  /** What the node publishes, given the lease that it holds already. */
+  offer(earlier: Lease | null): LeaseAttributes;
+  /** Called before a lease is written: whatever happens from then on, teardown can find it. */
+  announce?(subnet: Prefix, attributes: LeaseAttributes): Promise<void>;
+  /** ms since the epoch. */
+  now(): number;
+}
+
+/** What is to be done to hold a lease, decided on one snapshot. */
+export interface LeasePlan {
+  readonly action: 'create' | 'renew' | 'keep';
+  readonly subnet: Prefix;
+  readonly attributes: LeaseAttributes;
+  /** The lease that is held already; null if one is to be created. */
+  readonly held: Lease | null;
+  /** Own leases of an earlier config, which do not fit any more. */
+  readonly remove: readonly Lease[];
+  readonly snapshot: Snapshot;
+}
+
+export interface AcquiredLease {
+  readonly lease: Lease;
+  readonly action: LeasePlan['action'];
+  /** Whether anything was written to the store. */
+  readonly changed: boolean;
+  /** Everybody's leases, read after this node's was there. */
+  readonly snapshot: Snapshot;
+}
+
+/** Decides which lease to take, and writes nothing. */
+export async function planLease(
+  request: LeaseRequest,
+  window: number = CANDIDATE_WINDOW,
+): Promise<LeasePlan> {
+  const { store, config, publicIp, previousSubnet, renewMarginSeconds } = request;
+  const snapshot = await store.list();
+  const { leases, rejected } = snapshot;
+  const choice = allocate({ config, leases, rejected, previousSubnet, publicIp, window });
+  const { remove } = choice;
+  if (choice.kind === 'create') {
+    const attributes = request.offer(null);
+    return { action: 'create', subnet: choice.subnet, attributes, held: null, remove, snapshot };
+  }
+  // A list does not tell when a lease ends.
+  const { subnet } = choice.lease;
+  const current = await store.get(subnet);
+  const stillOwn = current !== null && mayTakeOver(current, { publicIp });
+  // What is not there any more cannot be renewed: that is a lost race too, and noticed by the store.
+  const held = stillOwn ? current : choice.lease;
+  const attributes = request.offer(held);
+  const good =
+    stillOwn &&
+    sameAttributes(attributes, held.attributes) &&
+    !isDue(held, renewMarginSeconds, request.now());
+  const action = good ? 'keep' : 'renew';
+  return { action, subnet, attributes, held, remove, snapshot };
+}
+
+/**
+ * Takes, takes over, renews or keeps a lease. Whoever loses a race lists again and picks among twice as many.
+ * @param plan what was decided already, for the first attempt
+ * @throws TartanError `OUT_OF_SUBNETS`; `BUSY` after too many lost races
+ */
+export async function acquireLease(
+  request: LeaseRequest,
+  plan?: LeasePlan,
+): Promise<AcquiredLease> {
+  let next = plan;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    next ??= await planLease(request, CANDIDATE_WINDOW * 2 ** attempt);
+    if (next.action !== 'keep') await request.announce?.(next.subnet, next.attributes);
+    const lease = await carryOut(request.store, next);
+    if (lease !== null) return describe(request.store, next, lease);
+    next = undefined;
+  }
+  throw new TartanError(
+    'BUSY',
+    `other nodes were faster ${ATTEMPTS} times in a row to take a subnet`,
+    'Run it again in a while.',
+  );
+}
+
+async function carryOut(store: LeaseStore, plan: LeasePlan): Promise<Lease | null> {
+  for (const unfit of plan.remove) {
+    if (!(await store.remove(unfit))) return null;
+  }
+  const { held } = plan;
+  if (held === null) return store.create(plan.subnet, plan.attributes, LEASE_TTL_SECONDS);
+  if (plan.action === 'keep') return held;
+  return store.renew(held, plan.attributes, LEASE_TTL_SECONDS);
+}
+
+async function describe(store: LeaseStore, plan: LeasePlan, lease: Lease): Promise<AcquiredLease> {
+  const { action, remove } = plan;
+  // Of two nodes that join at once, the later one must see the earlier: so look again once the lease is there.
+  const snapshot = action === 'create' ? await store.list() : plan.snapshot;
+  return { lease, action, changed: action !== 'keep' || remove.length > 0, snapshot };
+}

@@ -1,0 +1,63 @@
+import type { Kernel } from '../kernel/contract.ts';
+import { diff } from '../plan/diff.ts';
+import type { Op } from '../plan/op.ts';
+import type { DesiredState, ObservedState, Peer } from '../plan/state.ts';
+import { stopIfInterrupted } from './interrupt.ts';
+
+/** The only way by which anything reaches the kernel. */
+export interface Converger {
+  /** What stands in the kernel: read if nothing is known, or no longer known for sure. */
+  observe(): Promise<ObservedState>;
+  /** The steps that are missing. */
+  plan(desired: DesiredState): Promise<readonly Op[]>;
+  /**
+   * Takes the missing steps one by one; none after one that failed or after an interruption.
+   * @returns the steps taken
+   * @throws TartanError of the step that failed, `INTERRUPTED`, or what `diff` refuses
+   */
+  converge(desired: DesiredState): Promise<readonly Op[]>;
+  /** Makes the next call read the kernel again. */
+  forget(): void;
+}
+
+export function createConverger(kernel: Kernel, signal: AbortSignal): Converger {
+  let known: ObservedState | null = null;
+
+  const observe = async () => {
+    known ??= await kernel.observe();
+    return known;
+  };
+  const plan = async (desired: DesiredState) => diff(desired, await observe());
+  const forget = () => {
+    known = null;
+  };
+  const converge = async (desired: DesiredState) => {
+    const ops = await plan(desired);
+    for (const op of ops) {
+      stopIfInterrupted(signal);
+      try {
+        await kernel.apply(op);
+      } catch (error) {
+        forget();
+        throw error;
+      }
+      known = known && advance(known, op);
+    }
+    return ops;
+  };
+  return { observe, plan, converge, forget };
+}
+
+/**
+ * What is known after a step. Only the peers are followed, which change all the time: other steps have effects beyond
+ * themselves (a link that goes down loses its routes), so after them the kernel is read again.
+ */
+function advance(known: ObservedState, op: Op): ObservedState | null {
+  if (op.op !== 'peers.write' && op.op !== 'peers.remove') return null;
+  const peers = known.generations.get(op.generation)?.peers;
+  if (!(peers instanceof Map)) return null;
+  const followed: Map<string, Peer> = peers;
+  if (op.op === 'peers.write') for (const peer of op.peers) followed.set(peer.subnet, peer);
+  else for (const subnet of op.subnets) followed.delete(subnet);
+  return known;
+}

@@ -1,0 +1,68 @@
+import type { Lease } from '../lease/lease.ts';
+import { formatPrefix } from '../net/prefix.ts';
+
+/** One line of `watch`. Keys may be added, never renamed. */
+export interface WatchEvent {
+  /** ISO 8601. */
+  readonly time: string;
+  readonly type: /** All peers of the store are in the kernel: after the start, and after a resync. */
+    | 'synced'
+    | 'added'
+    | 'changed'
+    | 'removed'
+    /** This host's own lease. */
+    | 'renewed'
+    | 'lost'
+    | 'acquired'
+    /** Something was not as it should be in the kernel or on disk, and is again. */
+    | 'reconciled'
+    | 'error';
+  readonly subnet?: string;
+  readonly publicIp?: string;
+  readonly message?: string;
+}
+
+export type EventDetail = Omit<WatchEvent, 'time' | 'type'>;
+
+/** Tells of events, and of each trouble once. */
+export interface Herald {
+  tell(type: WatchEvent['type'], detail?: EventDetail): void;
+  /** A task fails: an `error` the first time, and again when its message changes. */
+  trouble(task: string, message: string): void;
+  /** The task succeeds again. */
+  relief(task: string): void;
+  /** The store is away: one `error`, whoever notices it. */
+  outage(message: string): void;
+  /** The store is back. */
+  recovery(): void;
+}
+
+export function createHerald(emit: (event: WatchEvent) => void, now: () => number): Herald {
+  const troubles = new Map<string, string>();
+  let away = false;
+  const tell = (type: WatchEvent['type'], detail: EventDetail = {}) =>
+    emit({ time: new Date(now()).toISOString(), type, ...detail });
+  return {
+    tell,
+    trouble(task, message) {
+      if (troubles.get(task) === message) return;
+      troubles.set(task, message);
+      tell('error', { message });
+    },
+    relief(task) {
+      troubles.delete(task);
+    },
+    outage(message) {
+      if (!away) tell('error', { message });
+      away = true;
+    },
+    recovery() {
+      away = false;
+    },
+  };
+}
+
+/** What an event says of a lease. */
+export function leaseDetail({ subnet, attributes }: Lease): EventDetail {
+  return { subnet: formatPrefix(subnet), publicIp: attributes.publicIp };
+}

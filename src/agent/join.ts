@@ -1,0 +1,106 @@
+import type { Lease } from '../lease/lease.ts';
+import { formatPrefix } from '../net/prefix.ts';
+import type { Op } from '../plan/op.ts';
+import type { DesiredState } from '../plan/state.ts';
+import { type LeasePlan, planLease } from './acquire.ts';
+import { type Converger, createConverger } from './converge.ts';
+import { withLock } from './lock.ts';
+import { desiredState, peersOf, type Settled, settle } from './settle.ts';
+import {
+  lockPath,
+  networkNamespaceInode,
+  readState,
+  requireSameNamespace,
+  statePath,
+} from './state_file.ts';
+import { leaseRequest, type Survey, survey } from './survey.ts';
+import type { MemberSettings, World } from './world.ts';
+
+/** What `join` prints. Keys may be added, never renamed. */
+export interface JoinReport {
+  readonly network: string;
+  readonly subnet: string;
+  readonly publicIp: string;
+  /** The underlay interface. */
+  readonly interface: string;
+  readonly mtu: number;
+  readonly backend: string;
+  readonly mode: 'default' | 'fastpath' | 'kernel' | 'user';
+  /** ISO 8601; null for a reservation, which never ends. */
+  readonly leaseExpires: string | null;
+  readonly peers: number;
+  readonly changed: boolean;
+}
+
+/** What `join --dry-run` prints. */
+export interface JoinPreview {
+  readonly lease: {
+    readonly action: LeasePlan['action'];
+    readonly subnet: string;
+    /** Own leases that would be given back because they do not fit the config any more. */
+    readonly remove: readonly string[];
+  };
+  readonly ops: readonly Op[];
+}
+
+/**
+ * Takes a lease (or keeps or renews this host's) and makes the host a member of the network. Again changes nothing.
+ * What cannot work (a foreign device, an address that cannot be) is found before the lease is taken.
+ */
+export async function join(world: World, settings: MemberSettings): Promise<JoinReport> {
+  return withLock(world.lockFile, lockPath(settings.stateDir, settings.network), async () => {
+    const { found, converger, plan } = await preview(world, settings);
+    return reportOf(found, await settle(world, settings, found, converger, plan));
+  });
+}
+
+/** What `join` would do. Changes nothing, neither here nor in the store. */
+export async function previewJoin(world: World, settings: MemberSettings): Promise<JoinPreview> {
+  const { plan, ops } = await preview(world, settings);
+  const { action, subnet, remove } = plan;
+  const removed = remove.map((lease) => formatPrefix(lease.subnet));
+  return { lease: { action, subnet: formatPrefix(subnet), remove: removed }, ops };
+}
+
+interface Preview {
+  readonly found: Survey;
+  readonly converger: Converger;
+  readonly plan: LeasePlan;
+  readonly ops: readonly Op[];
+}
+
+async function preview(world: World, settings: MemberSettings): Promise<Preview> {
+  const path = statePath(settings.stateDir, settings.network);
+  requireSameNamespace(await readState(path), await networkNamespaceInode(), path);
+  const converger = createConverger(world.kernel, world.signal);
+  const found = await survey(world, settings, converger);
+  const plan = await planLease(await leaseRequest(world, settings, found));
+  const ops = await converger.plan(desiredState(found, leaseOf(plan), plan.snapshot.leases));
+  return { found, converger, plan, ops };
+}
+
+/** The lease as it would be. */
+function leaseOf({ held, subnet, attributes }: LeasePlan): Lease {
+  if (held !== null) return { ...held, attributes };
+  return { subnet, attributes, expiresAt: 'unknown', revision: 0 };
+}
+
+function reportOf({ config, node, backend }: Survey, settled: Settled): JoinReport {
+  const { lease, desired, mtu, snapshot, changed } = settled;
+  return {
+    network: formatPrefix(config.network),
+    subnet: formatPrefix(lease.subnet),
+    publicIp: lease.attributes.publicIp,
+    interface: node.interface.name,
+    mtu,
+    backend: backend.type,
+    mode: modeOf(desired),
+    leaseExpires: lease.expiresAt instanceof Date ? lease.expiresAt.toISOString() : null,
+    peers: desired.dataplane?.peers.size ?? peersOf(snapshot.leases, lease).length,
+    changed,
+  };
+}
+
+function modeOf({ dataplane }: DesiredState): JoinReport['mode'] {
+  return dataplane === null ? 'kernel' : 'default';
+}

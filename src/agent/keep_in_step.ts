@@ -1,0 +1,134 @@
+import { messageOf, TartanError } from '../errors.ts';
+import type { Snapshot } from '../store/contract.ts';
+import { follow } from './follow.ts';
+import {
+  loseLease,
+  type Member,
+  publishesOther,
+  reacquire,
+  reconcile,
+  renewOwn,
+  syncPeers,
+} from './member.ts';
+import { renewAt } from './renewal.ts';
+import { createTask, type Task } from './task.ts';
+import { createWakeup } from './wakeup.ts';
+
+/** netlink tells of one change in several messages. */
+const HOST_CHANGE_PAUSE_MS = 50;
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/**
+ * The life of a member: the store is followed all the time, and four tasks run one at a time, each when it is due.
+ * Ends with the signal.
+ * @param start what the kernel is in step with already
+ */
+export async function keepInStep(
+  newcomer: Omit<Member, 'following'>,
+  start: Snapshot,
+): Promise<void> {
+  const { world, settings, herald } = newcomer;
+  const { signal, now, log } = world;
+  const wakeup = createWakeup();
+
+  const following = follow(world.store, start, signal, {
+    onUpdate(whole) {
+      herald.recovery();
+      member.resynced ||= whole;
+      if (!member.lost && following.hasLost(member.own)) lose();
+      peers.request();
+      wakeup.notify();
+    },
+    onRejected: (key, reason) => log.warn(`skipped ${key} in the store: ${reason}`, { key }),
+    onUnavailable: (message) => herald.outage(message),
+  });
+  const member: Member = { ...newcomer, following };
+
+  const task = (name: string, work: (member: Member) => Promise<void>, nextAt: () => number) =>
+    createTask({
+      now,
+      nextAt,
+      async run() {
+        await work(member);
+        herald.relief(name);
+      },
+      onFailure(error) {
+        if (signal.aborted) return;
+        if (isOutage(error)) herald.outage(messageOf(error));
+        else herald.trouble(name, messageOf(error));
+      },
+    });
+  const whileHeld = (work: (member: Member) => Promise<void>) => async () => {
+    if (!member.lost) await work(member);
+  };
+
+  const acquisition = task(
+    'acquisition',
+    async () => {
+      if (!member.lost) return;
+      await reacquire(member);
+      renewal.reschedule();
+      peers.request();
+    },
+    () => NEVER,
+  );
+  const renewal = task(
+    'renewal',
+    whileHeld(async () => {
+      await renewOwn(member);
+      if (member.lost) acquisition.request();
+    }),
+    () => (member.lost ? NEVER : renewAt(member.own, settings.renewMarginSeconds)),
+  );
+  const peers = task('peers', whileHeld(syncPeers), () => NEVER);
+  const reconciliation = task(
+    'reconciliation',
+    whileHeld(async () => {
+      await reconcile(member);
+      if (publishesOther(member)) renewal.request();
+    }),
+    () => now() + settings.reconcileIntervalSeconds * 1000,
+  );
+
+  function lose(): void {
+    loseLease(member);
+    acquisition.request();
+  }
+
+  let isFollowing = true;
+  const endOfFollowing = following.ended.finally(() => {
+    isFollowing = false;
+    wakeup.notify();
+  });
+  endOfFollowing.catch(() => {}); // Awaited below, after the task that runs.
+  listen(world.hostChanged, () => {
+    reconciliation.request();
+    wakeup.notify();
+  }).catch((error: unknown) => log.warn(`no news of the host any more: ${messageOf(error)}`));
+  signal.addEventListener('abort', wakeup.notify, { once: true });
+
+  const tasks: readonly Task[] = [acquisition, renewal, peers, reconciliation];
+  while (!signal.aborted && isFollowing) {
+    for (const { runIfDue } of tasks) await runIfDue();
+    const dueAt = Math.min(...tasks.map((each) => each.dueAt()));
+    if (!signal.aborted) await wakeup.wait(dueAt - now());
+  }
+  await endOfFollowing;
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof TartanError && error.code === 'STORE_UNAVAILABLE';
+}
+
+/** Calls back once for all that is told within a pause. */
+async function listen(changes: AsyncIterable<unknown>, onChange: () => void): Promise<void> {
+  let timer: NodeJS.Timeout | null = null;
+  for await (const _ of changes) {
+    timer ??= setTimeout(() => {
+      timer = null;
+      onChange();
+    }, HOST_CHANGE_PAUSE_MS);
+  }
+  if (timer !== null) clearTimeout(timer);
+}

@@ -1,0 +1,103 @@
+import { messageOf, TartanError } from '../errors.ts';
+import type { Lease, LeaseAttributes } from '../lease/lease.ts';
+import { type PeerChange, sameAttributes } from '../lease/peers.ts';
+import type { Converger } from './converge.ts';
+import { type Herald, leaseDetail } from './events.ts';
+import type { Following } from './follow.ts';
+import { renewLease } from './renewal.ts';
+import { announceSubnet, desiredState, rememberMember, settle } from './settle.ts';
+import { offerOf, type Survey, survey, surveyNode } from './survey.ts';
+import type { WatchSettings, WatchWorld } from './world.ts';
+
+/** A host that takes part in the network, as `watch` keeps it. */
+export interface Member {
+  readonly world: WatchWorld;
+  readonly settings: WatchSettings;
+  readonly herald: Herald;
+  readonly converger: Converger;
+  readonly following: Following;
+  found: Survey;
+  /** The lease that is, or was last, this host's. */
+  own: Lease;
+  /** What the next renewal publishes. */
+  attributes: LeaseAttributes;
+  /** The lease is gone, and no other one is there yet. */
+  lost: boolean;
+  /** The store told everything anew, and the kernel has not been brought in step since. */
+  resynced: boolean;
+  /** Peers' changes that are not in the kernel yet. */
+  readonly pending: PeerChange[];
+}
+
+/** Takes note that the lease is another node's, or nobody's. */
+export function loseLease(member: Member): void {
+  if (member.lost) return;
+  member.pending.push(...member.following.takeChanges(member.own));
+  member.lost = true;
+  member.herald.tell('lost', leaseDetail(member.own));
+}
+
+/** Takes a lease again after one was lost. */
+export async function reacquire(member: Member): Promise<void> {
+  const { world, settings, converger, following, herald } = member;
+  member.found = await survey(world, settings, converger);
+  const settled = await settle(world, settings, member.found, converger);
+  member.own = settled.lease;
+  member.attributes = settled.lease.attributes;
+  member.lost = false;
+  following.takeSnapshot(settled.snapshot);
+  herald.recovery();
+  herald.tell('acquired', leaseDetail(member.own));
+}
+
+/** Renews the lease, or notices that it is lost. */
+export async function renewOwn(member: Member): Promise<void> {
+  const { world, settings, herald, own, attributes } = member;
+  try {
+    member.own = await renewLease(world.store, own.subnet, own.attributes, attributes);
+  } catch (error) {
+    if (!(error instanceof TartanError) || error.code !== 'LEASE_LOST') throw error;
+    world.log.warn(messageOf(error));
+    loseLease(member);
+    return;
+  }
+  herald.recovery();
+  herald.tell('renewed', leaseDetail(member.own));
+  await rememberMember(world, settings, member.found, member.own);
+}
+
+/** Brings the peers in the kernel in step with the store. */
+export async function syncPeers(member: Member): Promise<void> {
+  const { converger, following, herald, own, found, pending } = member;
+  pending.push(...following.takeChanges(own));
+  const desired = desiredState(found, own, following.table().leases.values());
+  await converger.converge(desired);
+  for (const { type, lease } of pending.splice(0)) herald.tell(type, leaseDetail(lease));
+  if (!member.resynced) return;
+  member.resynced = false;
+  herald.tell('synced', { message: `${desired.dataplane?.peers.size ?? 0} peers` });
+}
+
+/** Looks at the host and at what really stands in the kernel, and repairs it. */
+export async function reconcile(member: Member): Promise<void> {
+  const { world, settings, converger, following, herald } = member;
+  converger.forget();
+  member.found = { ...member.found, node: await surveyNode(world, settings, converger) };
+  const { found, own } = member;
+  const { attributes, mtu } = offerOf(found, own);
+  member.attributes = attributes;
+  const ops = await converger.converge(desiredState(found, own, following.table().leases.values()));
+  const remembered = await rememberMember(world, settings, found, own);
+  const announced = await announceSubnet(settings, found, own, mtu);
+  const repaired = [
+    ...ops.map(({ op }) => op),
+    ...(remembered ? ['state file'] : []),
+    ...(announced ? ['subnet file'] : []),
+  ];
+  if (repaired.length > 0) herald.tell('reconciled', { message: repaired.join(', ') });
+}
+
+/** Whether the host has changed in what its lease publishes. */
+export function publishesOther({ attributes, own }: Member): boolean {
+  return !sameAttributes(attributes, own.attributes);
+}

@@ -1,0 +1,97 @@
+import type { Lease, LeaseAttributes, RejectedKey } from '../lease/lease.ts';
+import { formatSubnetEnv } from '../lease/subnet_env.ts';
+import { formatPrefix, type Prefix, prefixesEqual } from '../net/prefix.ts';
+import type { DesiredState } from '../plan/state.ts';
+import { type AcquiredLease, acquireLease, type LeasePlan } from './acquire.ts';
+import { writeAtomically } from './atomic_file.ts';
+import type { Converger } from './converge.ts';
+import { stopIfInterrupted } from './interrupt.ts';
+import type { Log } from './log.ts';
+import { networkNamespaceInode, statePath, writeState } from './state_file.ts';
+import { leaseRequest, offerOf, type Survey } from './survey.ts';
+import type { MemberSettings, World } from './world.ts';
+
+/** Everybody's leases but one. */
+export function peersOf(leases: Iterable<Lease>, own: Lease): Lease[] {
+  const peers: Lease[] = [];
+  for (const lease of leases) if (!prefixesEqual(lease.subnet, own.subnet)) peers.push(lease);
+  return peers;
+}
+
+/** What the host is to look like with this lease and these others. */
+export function desiredState(found: Survey, own: Lease, leases: Iterable<Lease>): DesiredState {
+  return found.backend.desired(found.config, found.node, own, peersOf(leases, own));
+}
+
+export interface Settled extends AcquiredLease {
+  readonly desired: DesiredState;
+  /** MTU of the pods. */
+  readonly mtu: number;
+}
+
+/**
+ * Takes a lease and makes the host a member: state, lease, kernel, subnet.env, in this order, so that whatever fails or
+ * is interrupted is healed by doing it again, and teardown always knows what there may be.
+ * @param plan the lease that was decided on already
+ */
+export async function settle(
+  world: World,
+  settings: MemberSettings,
+  found: Survey,
+  converger: Converger,
+  plan?: LeasePlan,
+): Promise<Settled> {
+  const request = await leaseRequest(world, settings, found);
+  const announce = async (subnet: Prefix, attributes: LeaseAttributes) => {
+    await rememberMember(world, settings, found, { subnet, attributes });
+  };
+  const acquired = await acquireLease({ ...request, announce }, plan);
+  const { lease, snapshot } = acquired;
+  warnOfRejected(world.log, snapshot.rejected);
+  const desired = desiredState(found, lease, snapshot.leases);
+  stopIfInterrupted(world.signal);
+  await rememberMember(world, settings, found, lease);
+  const ops = await converger.converge(desired);
+  const { mtu } = offerOf(found, lease);
+  const announced = await announceSubnet(settings, found, lease, mtu);
+  const changed = acquired.changed || ops.length > 0 || announced;
+  return { ...acquired, desired, mtu, changed };
+}
+
+/** Writes what teardown and renew must know. @returns whether it changed */
+export async function rememberMember(
+  world: World,
+  settings: MemberSettings,
+  found: Survey,
+  own: Pick<Lease, 'subnet' | 'attributes'>,
+): Promise<boolean> {
+  return writeState(statePath(settings.stateDir, settings.network), {
+    networkNamespace: await networkNamespaceInode(),
+    backend: found.backend.type,
+    interface: found.node.interface.name,
+    subnet: formatPrefix(own.subnet),
+    publicIp: own.attributes.publicIp,
+    vtepMac: own.attributes.vxlan?.vtepMac ?? null,
+    bpffs: settings.bpffs,
+    store: world.store.description,
+    subnetFile: settings.subnetFile,
+  });
+}
+
+/** Writes subnet.env. @returns whether it changed */
+export function announceSubnet(
+  { subnetFile }: MemberSettings,
+  { config }: Survey,
+  own: Lease,
+  mtu: number,
+): Promise<boolean> {
+  const { network } = config;
+  const text = formatSubnetEnv({ network, subnet: own.subnet, mtu, ipMasq: false });
+  return writeAtomically(subnetFile, text, 0o644);
+}
+
+/** A key that is no lease is left alone, but somebody should know. */
+export function warnOfRejected(log: Log, rejected: readonly RejectedKey[]): void {
+  for (const { key, reason } of rejected)
+    log.warn(`skipped ${key} in the store: ${reason}`, { key });
+}

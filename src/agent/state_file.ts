@@ -1,0 +1,102 @@
+import { rmdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TartanError } from '../errors.ts';
+import { readIfPresent, removeFile, writeAtomically } from './atomic_file.ts';
+
+/** What a host remembers of its join: enough to renew and to take everything down again. */
+export interface HostState {
+  readonly version: 1;
+  /** Inode of the network namespace that was joined, as /proc/self/ns/net shows it. */
+  readonly networkNamespace: number;
+  /** flannel's name of the backend. */
+  readonly backend: string;
+  /** The underlay interface. */
+  readonly interface: string;
+  readonly subnet: string;
+  readonly publicIp: string;
+  /** What the lease published beside the address; null where the backend has no VTEP. */
+  readonly vtepMac: string | null;
+  readonly bpffs: string;
+  /** The store's description, without secrets. */
+  readonly store: string;
+  readonly subnetFile: string;
+}
+
+const VERSION = 1;
+
+/** The network's folder in the state folder. */
+export function networkFolder(stateDir: string, network: string): string {
+  return join(stateDir, network);
+}
+
+/** Where the state of a network lies. */
+export function statePath(stateDir: string, network: string): string {
+  return join(networkFolder(stateDir, network), 'state.json');
+}
+
+/** Where the lock of a network lies. */
+export function lockPath(stateDir: string, network: string): string {
+  return join(networkFolder(stateDir, network), 'lock');
+}
+
+/**
+ * Reads what an earlier join remembered; null if there was none.
+ * @throws TartanError `FILE` if it is not one of ours
+ */
+export async function readState(path: string): Promise<HostState | null> {
+  const text = await readIfPresent(path);
+  if (text === null) return null;
+  const state = parseObject(text);
+  if (state?.version === VERSION && typeof state.subnet === 'string') return state as HostState;
+  throw new TartanError(
+    'FILE',
+    `${path} is not a state of version ${VERSION}`,
+    'Another version of tartan wrote it, or it is damaged: remove it, then run `tartan join` or `tartan teardown`.',
+  );
+}
+
+function parseObject(text: string): Partial<HostState> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** @returns whether it changed */
+export function writeState(path: string, state: Omit<HostState, 'version'>): Promise<boolean> {
+  return writeAtomically(
+    path,
+    `${JSON.stringify({ version: VERSION, ...state }, null, 2)}\n`,
+    0o600,
+  );
+}
+
+/** Removes the state and the lock, and their folders if nothing else is in them. */
+export async function removeState(stateDir: string, network: string): Promise<boolean> {
+  const removed = await removeFile(statePath(stateDir, network));
+  await removeFile(lockPath(stateDir, network));
+  for (const folder of [networkFolder(stateDir, network), stateDir]) {
+    await rmdir(folder).catch(() => {});
+  }
+  return removed;
+}
+
+/** Inode of the network namespace that this process is in. */
+export async function networkNamespaceInode(): Promise<number> {
+  return (await stat('/proc/self/ns/net')).ino;
+}
+
+/**
+ * Refuses to work on what was joined from another network namespace.
+ * @throws TartanError `PINS_FOREIGN`
+ */
+export function requireSameNamespace(state: HostState | null, inode: number, path: string): void {
+  if (state === null || state.networkNamespace === inode) return;
+  throw new TartanError(
+    'PINS_FOREIGN',
+    `${path} was written in network namespace ${state.networkNamespace}, and this is ${inode}`,
+    `Run it there, or give each its own --state-dir and --bpffs; if that namespace is gone for good, remove ${path} and the pins in ${state.bpffs}.`,
+  );
+}

@@ -1,0 +1,79 @@
+import type { Backend, Node, Offer } from '../backend/contract.ts';
+import { TartanError } from '../errors.ts';
+import { type NetworkConfig, parseConfig } from '../lease/config.ts';
+import type { Lease } from '../lease/lease.ts';
+import { parseSubnetEnv } from '../lease/subnet_env.ts';
+import { randomMac } from '../net/mac.ts';
+import type { Prefix } from '../net/prefix.ts';
+import type { LeaseStore } from '../store/contract.ts';
+import type { LeaseRequest } from './acquire.ts';
+import { readIfPresent } from './atomic_file.ts';
+import type { Converger } from './converge.ts';
+import { findUnderlay } from './underlay.ts';
+import type { MemberSettings, World } from './world.ts';
+
+/** The network and this host, as they are found before anything is decided. */
+export interface Survey {
+  readonly config: NetworkConfig;
+  readonly backend: Backend;
+  readonly node: Node;
+}
+
+/** Reads the config, then the host. Changes nothing. */
+export async function survey(
+  world: World,
+  settings: MemberSettings,
+  converger: Converger,
+): Promise<Survey> {
+  const config = await readConfig(world.store);
+  const backend = world.backendFor(config.backend.type);
+  return { config, backend, node: await surveyNode(world, settings, converger) };
+}
+
+/** Reads the host. */
+export async function surveyNode(
+  world: World,
+  settings: MemberSettings,
+  converger: Converger,
+): Promise<Node> {
+  const underlay = await findUnderlay(world.host, settings.underlay);
+  const { links } = await converger.observe();
+  return { ...underlay, links };
+}
+
+async function readConfig(store: LeaseStore): Promise<NetworkConfig> {
+  const stored = await store.readConfig();
+  if (stored !== null) return parseConfig(stored.text);
+  throw new TartanError(
+    'CONFIG_MISSING',
+    `${store.description} holds no network config`,
+    'Write one with `tartan init-config`, or name the right store.',
+  );
+}
+
+/** What this node would publish, and the MTU of its pods. */
+export function offerOf({ backend, config, node }: Survey, earlier: Lease | null): Offer {
+  return backend.attributes(config, node, earlier, randomMac);
+}
+
+/** What `acquireLease` is to be asked for. */
+export async function leaseRequest(
+  world: World,
+  settings: MemberSettings,
+  found: Survey,
+): Promise<LeaseRequest> {
+  return {
+    store: world.store,
+    config: found.config,
+    publicIp: found.node.publicIp,
+    previousSubnet: await readPreviousSubnet(settings.subnetFile),
+    renewMarginSeconds: settings.renewMarginSeconds,
+    offer: (earlier) => offerOf(found, earlier).attributes,
+    now: world.now,
+  };
+}
+
+async function readPreviousSubnet(subnetFile: string): Promise<Prefix | null> {
+  const text = await readIfPresent(subnetFile);
+  return text === null ? null : parseSubnetEnv(text).subnet;
+}

@@ -1,0 +1,65 @@
+import { createConverger } from './converge.ts';
+import { createHerald, leaseDetail } from './events.ts';
+import { keepInStep } from './keep_in_step.ts';
+import { withLock } from './lock.ts';
+import { requireJoined } from './renew.ts';
+import { settle } from './settle.ts';
+import {
+  type HostState,
+  lockPath,
+  networkNamespaceInode,
+  readState,
+  requireSameNamespace,
+  statePath,
+} from './state_file.ts';
+import { survey } from './survey.ts';
+import type { WatchSettings, WatchWorld } from './world.ts';
+
+/**
+ * Keeps a joined host in step with the store and its own kernel, until the signal aborts. The dataplane goes on
+ * afterwards.
+ * @throws TartanError `LEASE_LOST` if the host has not joined, and whatever keeps it from starting; later troubles are
+ * events, and tried again
+ */
+export async function watch(world: WatchWorld, settings: WatchSettings): Promise<void> {
+  const { stateDir, network } = settings;
+  const path = statePath(stateDir, network);
+  const state = requireJoined(await readState(path), path);
+  requireSameNamespace(state, await networkNamespaceInode(), path);
+  try {
+    const lock = lockPath(stateDir, network);
+    await withLock(world.lockFile, lock, () => start(world, settings, state));
+  } catch (error) {
+    if (!world.signal.aborted) throw error;
+  }
+}
+
+async function start(world: WatchWorld, settings: WatchSettings, state: HostState): Promise<void> {
+  const herald = createHerald(world.emit, world.now);
+  const converger = createConverger(world.kernel, world.signal);
+  const found = await survey(world, settings, converger);
+  const settled = await settle(world, settings, found, converger);
+  const { lease, action } = settled;
+  if (action === 'create') {
+    herald.tell('lost', { subnet: state.subnet, publicIp: state.publicIp });
+    herald.tell('acquired', leaseDetail(lease));
+  }
+  if (action === 'renew') herald.tell('renewed', leaseDetail(lease));
+  const peers = settled.desired.dataplane?.peers.size ?? 0;
+  herald.tell('synced', { message: `${peers} peers` });
+  await keepInStep(
+    {
+      world,
+      settings,
+      herald,
+      converger,
+      found,
+      own: lease,
+      attributes: lease.attributes,
+      lost: false,
+      resynced: false,
+      pending: [],
+    },
+    settled.snapshot,
+  );
+}

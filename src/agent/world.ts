@@ -1,0 +1,50 @@
+import type { Backend } from '../backend/contract.ts';
+import type { HostReader, Kernel } from '../kernel/contract.ts';
+import type { LeaseStore } from '../store/contract.ts';
+import type { WatchEvent } from './events.ts';
+import type { LockFile } from './lock.ts';
+import type { Log } from './log.ts';
+import type { UnderlayChoice } from './underlay.ts';
+
+/** The name of the one network of a host, where only one is configured. */
+export const DEFAULT_NETWORK = 'default';
+
+/** Everything outside the process that the commands touch. */
+export interface World {
+  readonly store: LeaseStore;
+  readonly kernel: Kernel;
+  readonly host: HostReader;
+  readonly lockFile: LockFile;
+  readonly log: Log;
+  /** Ends what runs, between two steps. */
+  readonly signal: AbortSignal;
+  /** @throws TartanError `CONFIG_INVALID` for a backend that is not built */
+  backendFor(type: string): Backend;
+  /** ms since the epoch. */
+  now(): number;
+}
+
+/** Where a host's part of a network lies. */
+export interface Places {
+  /** Name of the network's folder in both. */
+  readonly network: string;
+  readonly stateDir: string;
+  readonly bpffs: string;
+  readonly subnetFile: string;
+}
+
+/** How a host takes part. */
+export interface MemberSettings extends Places {
+  readonly underlay: UnderlayChoice;
+  readonly renewMarginSeconds: number;
+}
+
+export interface WatchSettings extends MemberSettings {
+  readonly reconcileIntervalSeconds: number;
+}
+
+export interface WatchWorld extends World {
+  /** Something of the host's network may have changed: links, addresses, routes. */
+  readonly hostChanged: AsyncIterable<unknown>;
+  emit(event: WatchEvent): void;
+}

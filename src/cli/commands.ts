@@ -1,0 +1,77 @@
+import type { CommandName } from './options.ts';
+
+/** What the help says of a command. */
+export interface CommandSpec {
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  readonly description: string;
+  /** The one argument it takes, if it takes one. */
+  readonly argument?: { readonly name: string; readonly help: string };
+  readonly examples: readonly (readonly [command: string, what: string])[];
+}
+
+export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
+  'init-config': {
+    summary: 'check a network config and write it to the store',
+    description:
+      'Checks a network config and writes it to the store, byte for byte. A different config that stands there already is kept, unless --force is given. Needs no privilege.',
+    argument: {
+      name: 'config',
+      help: 'path of a JSON file, - for standard input, or the JSON itself',
+    },
+    examples: [
+      [
+        `tartan init-config '{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}}'`,
+        'for flannel-compatible hosts in etcd on this machine',
+      ],
+      [
+        'tartan init-config --store file:/var/lib/tartan/net.db network.json',
+        'in the embedded store',
+      ],
+      ['tartan init-config --etcd-endpoints http://10.0.0.1:2379 - < network.json', 'from a pipe'],
+    ],
+  },
+  join: {
+    summary: 'take a subnet and connect this host to the network',
+    description:
+      'Takes a subnet (or keeps, or renews the one that this host has), puts the programs into the kernel, brings the peers in step and writes subnet.env. Doing it again changes nothing. No process stays behind. Prints one JSON object.',
+    examples: [
+      ['tartan join', 'with etcd on this machine, over the interface of the default route'],
+      ['tartan join --store file:/var/lib/tartan/net.db --iface eth1', 'with the embedded store'],
+      ['tartan join --iface eth0 --public-ip 203.0.113.7', 'behind NAT'],
+      ['tartan join | jq -r .subnet', 'only the subnet'],
+      ['tartan join --dry-run | jq .ops', 'what it would do'],
+    ],
+  },
+  renew: {
+    summary: "renew this host's lease",
+    description:
+      'Renews the lease that join took, if this host still owns it; otherwise says who does, and ends with 1. Needs no privilege beyond reading the state folder.',
+    examples: [
+      ['tartan renew', 'renews for another 24 hours'],
+      ['tartan renew --store file:/var/lib/tartan/net.db', 'with the embedded store'],
+    ],
+  },
+  watch: {
+    summary: 'keep a joined host in step',
+    description:
+      'Keeps a host that has joined in step: follows peers, renews the lease when due, and repairs what others changed. Prints one JSON event a line. Ends on a signal; the network goes on without it.',
+    examples: [
+      ['tartan watch', 'in the foreground'],
+      [`tartan watch | jq -r 'select(.type == "added") | .subnet'`, 'only new peers'],
+      ['tartan watch --reconcile-interval 60', 'look at the kernel once a minute'],
+    ],
+  },
+  teardown: {
+    summary: 'disconnect this host and give its subnet back',
+    description:
+      'Removes all that join made, and gives the lease back. Works without the store as far as this host goes: if the store cannot be reached, the host is cleaned up and the status is 75, so that a second run can give the lease back. Doing it again changes nothing.',
+    examples: [
+      ['tartan teardown', 'removes everything'],
+      ['tartan teardown --keep-lease', 'keeps the subnet for the next join'],
+      ['tartan teardown --dry-run', 'what it would do'],
+    ],
+  },
+};
+
+export const COMMAND_NAMES = Object.keys(COMMANDS) as CommandName[];

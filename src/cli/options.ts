@@ -1,0 +1,170 @@
+import { choice, integer, ipv4, list, text, toggle, type Value } from './values.ts';
+
+export type CommandName = 'init-config' | 'join' | 'renew' | 'watch' | 'teardown';
+
+/** One option: a flag, and a variable named after it. */
+export interface OptionSpec<T, D> {
+  readonly value: Value<T>;
+  /** What holds when neither the flag nor the variable is given. */
+  readonly initial: D;
+  readonly help: string;
+  readonly commands: readonly CommandName[];
+  readonly short?: string;
+}
+
+const ALL: readonly CommandName[] = ['init-config', 'join', 'renew', 'watch', 'teardown'];
+const HOST: readonly CommandName[] = ['join', 'watch', 'teardown'];
+const NODE: readonly CommandName[] = ['join', 'watch'];
+
+/** Every option there is, by flag, in the order of the help. */
+export const OPTIONS = {
+  store: {
+    value: text('<kind:where>'),
+    initial: null,
+    help: 'where config and leases live: file:/path for the embedded store; without it, etcd',
+    commands: ALL,
+  },
+  'etcd-endpoints': {
+    value: list('<urls>'),
+    initial: null,
+    help: 'etcd servers, with commas between them (default: http://127.0.0.1:4001,http://127.0.0.1:2379)',
+    commands: ALL,
+  },
+  'etcd-prefix': {
+    value: text('<key>'),
+    initial: '/coreos.com/network',
+    help: 'etcd key under which config and leases live',
+    commands: ALL,
+  },
+  'etcd-keyfile': {
+    value: text('<path>'),
+    initial: null,
+    help: 'private key of the client certificate',
+    commands: ALL,
+  },
+  'etcd-certfile': {
+    value: text('<path>'),
+    initial: null,
+    help: 'client certificate to show to etcd',
+    commands: ALL,
+  },
+  'etcd-cafile': {
+    value: text('<path>'),
+    initial: null,
+    help: 'authority that signed the certificates of the etcd servers',
+    commands: ALL,
+  },
+  'etcd-username': {
+    value: text('<name>'),
+    initial: null,
+    help: 'user of etcd',
+    commands: ALL,
+  },
+  'etcd-password': {
+    value: text('<password>'),
+    initial: null,
+    help: 'password of that user; other users can see it in the process list, so prefer the variable',
+    commands: ALL,
+  },
+  iface: {
+    value: list('<name|ip>'),
+    initial: [],
+    help: 'underlay interface, by name or address; may be repeated, the first match wins (default: that of the default route)',
+    commands: NODE,
+  },
+  'public-ip': {
+    value: ipv4('<ip>'),
+    initial: null,
+    help: "address under which other hosts reach this one, also behind NAT (default: the interface's own)",
+    commands: NODE,
+  },
+  'subnet-file': {
+    value: text('<path>'),
+    initial: '/run/flannel/subnet.env',
+    help: 'file that tells the CNI plugin or Docker the subnet',
+    commands: HOST,
+  },
+  'subnet-lease-renew-margin': {
+    value: integer('<minutes>', 1, 1439),
+    initial: 60,
+    help: 'minutes before its end at which a lease is renewed, 1 to 1439',
+    commands: NODE,
+  },
+  'reconcile-interval': {
+    value: integer('<seconds>', 1, 86_400),
+    initial: 10,
+    help: 'seconds between two looks at what really stands in the kernel',
+    commands: ['watch'],
+  },
+  bpffs: {
+    value: text('<path>'),
+    initial: '/sys/fs/bpf',
+    help: 'BPF file system that programs and maps are pinned in',
+    commands: HOST,
+  },
+  'state-dir': {
+    value: text('<path>'),
+    initial: '/run/tartan',
+    help: 'folder for what teardown and renew must know',
+    commands: ['join', 'renew', 'watch', 'teardown'],
+  },
+  force: {
+    value: toggle(),
+    initial: false,
+    help: 'replace a different config',
+    commands: ['init-config'],
+  },
+  'keep-lease': {
+    value: toggle(),
+    initial: false,
+    help: 'do not give the lease back, so that this host gets the same subnet again',
+    commands: ['teardown'],
+  },
+  'dry-run': {
+    value: toggle(),
+    initial: false,
+    help: 'print what would be done as JSON and change nothing',
+    commands: ['init-config', 'join', 'teardown'],
+  },
+  json: {
+    value: toggle(),
+    initial: false,
+    help: 'print errors as JSON on stdout instead of two lines on stderr',
+    commands: ALL,
+  },
+  'log-level': {
+    value: choice('<level>', ['error', 'warn', 'info', 'debug']),
+    initial: 'warn',
+    help: 'what to log on stderr: error, warn, info or debug',
+    commands: ALL,
+    short: '-v',
+  },
+} as const satisfies Record<string, OptionSpec<unknown, unknown>>;
+
+type Table = typeof OPTIONS;
+export type OptionName = keyof Table;
+
+type Widened<D> = D extends null ? null : never;
+
+/** The value of every option, by flag; those that a command does not have stand at their initial value. */
+export type Options = {
+  readonly [Name in OptionName]:
+    | (Table[Name]['value'] extends Value<infer T> ? T : never)
+    | Widened<Table[Name]['initial']>;
+};
+
+/** `FLANNELD_ETCD_ENDPOINTS` for `etcd-endpoints`: flannel's spelling, kept for the options that are only ours. */
+export function variableOf(name: OptionName): string {
+  return `FLANNELD_${name.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** The table's row in its general form. */
+export function specOf(name: OptionName): OptionSpec<unknown, unknown> {
+  return OPTIONS[name];
+}
+
+/** The options of a command, in the order of the help. */
+export function optionsOf(command: CommandName): OptionName[] {
+  const names = Object.keys(OPTIONS) as OptionName[];
+  return names.filter((name) => specOf(name).commands.includes(command));
+}

@@ -1,0 +1,117 @@
+import { CommanderError } from 'commander';
+import { TartanError } from '../errors.ts';
+import { COMMAND_NAMES } from './commands.ts';
+import {
+  type CommandName,
+  OPTIONS,
+  type OptionName,
+  type Options,
+  optionsOf,
+  specOf,
+  variableOf,
+} from './options.ts';
+import { helpText, programOf } from './program.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a command line asks for. */
+export type Parsed =
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'run'; readonly options: Options; readonly argument: string | null };
+
+/**
+ * Reads a command's flags and variables into typed values.
+ * @throws TartanError `USAGE` naming the flag or variable and the value
+ */
+export function parseCommandLine(
+  command: CommandName,
+  argv: readonly string[],
+  environment: Environment,
+): Parsed {
+  const program = programOf(command);
+  try {
+    program.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === 'commander.helpDisplayed') return { kind: 'help', text: helpText(command) };
+    throw new TartanError(
+      'USAGE',
+      withoutValue(error.message.replace(/^error: /, '').replaceAll('\n', ' ')),
+      `See \`tartan ${command} --help\`.`,
+      { cause: error },
+    );
+  }
+
+  const flags = program.opts<Record<string, true | readonly string[]>>();
+  const values: Record<string, unknown> = {};
+  for (const name of Object.keys(OPTIONS) as OptionName[]) values[name] = specOf(name).initial;
+  for (const name of optionsOf(command)) {
+    const given = flags[camelCase(name)];
+    const variable = environment[variableOf(name)];
+    if (given !== undefined)
+      values[name] = readValue(name, `--${name}`, given === true ? ['true'] : given);
+    else if (variable) values[name] = readValue(name, variableOf(name), [variable]);
+  }
+  refuseContradictions(values as Options);
+  return { kind: 'run', options: values as Options, argument: program.args[0] ?? null };
+}
+
+/** A mistyped `--etcd-pasword=…` must not show the password. */
+function withoutValue(message: string): string {
+  return message.replace(/'(-[^'=]*)=.*'/, "'$1'");
+}
+
+/** commander's spelling of a flag. */
+function camelCase(name: string): string {
+  return name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function readValue(name: OptionName, source: string, texts: readonly string[]): unknown {
+  try {
+    return specOf(name).value.read(texts);
+  } catch (error) {
+    if (!(error instanceof TartanError)) throw error;
+    throw new TartanError('USAGE', `${source}: ${error.message}`, error.hint);
+  }
+}
+
+function refuseContradictions(options: Options): void {
+  if (options.store !== null && options['etcd-endpoints'] !== null) {
+    throw new TartanError(
+      'USAGE',
+      'two stores are named: one by --store, and etcd by --etcd-endpoints',
+      'Leave out --store or --etcd-endpoints (or its variable).',
+    );
+  }
+  if ((options['etcd-certfile'] === null) !== (options['etcd-keyfile'] === null)) {
+    throw new TartanError(
+      'USAGE',
+      '--etcd-certfile and --etcd-keyfile belong together, and only one of them is given',
+      'Give both or none.',
+    );
+  }
+}
+
+/**
+ * The command that a word names.
+ * @throws TartanError `USAGE`
+ */
+export function commandNamed(word: string): CommandName {
+  const name = COMMAND_NAMES.find((candidate) => candidate === word);
+  if (name !== undefined) return name;
+  throw new TartanError(
+    'USAGE',
+    `"${word}" is not a command of tartan`,
+    `Give one of ${COMMAND_NAMES.join(', ')}; \`tartan --help\` explains them.`,
+  );
+}
+
+/** Whether errors are to be printed as JSON: asked before the command line is known to be right. */
+export function wantsJson(argv: readonly string[], environment: Environment): boolean {
+  if (argv.includes('--json')) return true;
+  try {
+    return OPTIONS.json.value.read([environment[variableOf('json')] || 'false']);
+  } catch {
+    return false;
+  }
+}

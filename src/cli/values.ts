@@ -1,0 +1,86 @@
+import { isIP } from 'node:net';
+import { TartanError } from '../errors.ts';
+
+/** How the text of a flag or a variable becomes a value. */
+export interface Value<T> {
+  /** What the help calls it, `<path>`; null for a switch. */
+  readonly placeholder: string | null;
+  /** Whether the flag may be given several times. */
+  readonly repeatable: boolean;
+  /** @throws TartanError `USAGE` naming the value */
+  read(texts: readonly string[]): T;
+}
+
+function single<T>(placeholder: string | null, read: (text: string) => T): Value<T> {
+  return { placeholder, repeatable: false, read: (texts) => read(texts.at(-1) ?? '') };
+}
+
+/** Anything but nothing. */
+export function text(placeholder: string): Value<string> {
+  return single(placeholder, (given) => {
+    if (given !== '') return given;
+    throw new TartanError('USAGE', 'an empty value', 'Give a value, or leave the option out.');
+  });
+}
+
+/** Several values, by repeating the flag or with commas between them, in order. */
+export function list(placeholder: string): Value<readonly string[]> {
+  return {
+    placeholder,
+    repeatable: true,
+    read: (texts) =>
+      texts.flatMap((given) =>
+        given
+          .split(',')
+          .map((part) => part.trim())
+          .filter(Boolean),
+      ),
+  };
+}
+
+/** A whole number within bounds, both included. */
+export function integer(placeholder: string, min: number, max: number): Value<number> {
+  return single(placeholder, (given) => {
+    const number = Number(given);
+    if (/^[0-9]+$/.test(given) && number >= min && number <= max) return number;
+    throw new TartanError(
+      'USAGE',
+      `"${given}" is not a whole number from ${min} to ${max}`,
+      `Give a whole number from ${min} to ${max}.`,
+    );
+  });
+}
+
+/** A dotted IPv4 address. */
+export function ipv4(placeholder: string): Value<string> {
+  return single(placeholder, (given) => {
+    if (isIP(given) === 4) return given;
+    throw new TartanError(
+      'USAGE',
+      `"${given}" is not an IPv4 address`,
+      'Give four numbers from 0 to 255 with dots between them, such as 192.168.64.3.',
+    );
+  });
+}
+
+/** One of a few words. */
+export function choice<const T extends string>(placeholder: string, words: readonly T[]): Value<T> {
+  return single(placeholder, (given) => {
+    const word = words.find((candidate) => candidate === given);
+    if (word !== undefined) return word;
+    throw new TartanError('USAGE', `"${given}" is not known`, `Give one of ${words.join(', ')}.`);
+  });
+}
+
+/** The spellings that Go's strconv.ParseBool takes, as flanneld's variables do. */
+const TRUE = ['1', 't', 'T', 'TRUE', 'true', 'True'];
+const FALSE = ['0', 'f', 'F', 'FALSE', 'false', 'False'];
+
+/** On when the flag is there; the variable says true or false. */
+export function toggle(): Value<boolean> {
+  return single(null, (given) => {
+    if (TRUE.includes(given)) return true;
+    if (FALSE.includes(given)) return false;
+    throw new TartanError('USAGE', `"${given}" is neither true nor false`, 'Give true or false.');
+  });
+}

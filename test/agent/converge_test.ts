@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createConverger } from '../../src/agent/converge.ts';
+import type { DesiredState, ObservedState, Peer } from '../../src/plan/state.ts';
+import { generationName } from '../../src/plan/state.ts';
+import { recordingKernel } from './world.ts';
+
+const BUILD = '0123456789abcdef';
+const settings = {
+  network: '10.5.0.0/16',
+  ownSubnet: '10.5.1.0/24',
+  firstSubnet: '10.5.1.0/24',
+  subnetCount: 255,
+  vni: 1,
+  port: 8472,
+  device: 'flannel.1',
+  deviceMac: '02:00:00:00:00:01',
+  underlay: 'eth0',
+  underlayAddress: '192.168.64.3',
+};
+const peerOf = (n: number): Peer => ({
+  subnet: `10.5.${n}.0/24`,
+  publicIp: `192.168.64.${n}`,
+  mac: '02:00:00:00:00:02',
+});
+
+const desiredWith = (...peers: Peer[]): DesiredState => ({
+  links: [],
+  addresses: [],
+  routes: [],
+  dataplane: {
+    object: 'vxlan',
+    settings,
+    attachments: [],
+    peers: new Map(peers.map((peer) => [peer.subnet, peer])),
+  },
+});
+
+/** A converger on a kernel that has the programs and no peers, and how often it was read. */
+function setUp() {
+  const generation = generationName('vxlan', BUILD, settings);
+  const observed = (): ObservedState => ({
+    links: [],
+    addresses: [],
+    routes: [],
+    generations: new Map([[generation, { settings, peers: new Map() }]]),
+    attachments: [],
+    builds: { vxlan: BUILD },
+  });
+  const kernel = recordingKernel();
+  const reads = { count: 0 };
+  const observe = async () => {
+    reads.count += 1;
+    return observed();
+  };
+  const { signal } = new AbortController();
+  return { kernel, reads, converger: createConverger(Object.assign(kernel, { observe }), signal) };
+}
+
+test('peers are followed without reading the kernel again, and only differences are written', async () => {
+  const { kernel, reads, converger } = setUp();
+  await converger.converge(desiredWith(peerOf(2)));
+  await converger.converge(desiredWith(peerOf(2), peerOf(3)));
+  await converger.converge(desiredWith(peerOf(3)));
+  assert.deepEqual(await converger.converge(desiredWith(peerOf(3))), []);
+  assert.equal(reads.count, 1);
+  const steps = kernel.ops.map((op) => ('peers' in op ? op.peers : 'subnets' in op && op.subnets));
+  assert.deepEqual(steps, [[peerOf(2)], [peerOf(3)], ['10.5.2.0/24']]);
+});
+
+test('after any other step, and when it is told to forget, the kernel is read again', async () => {
+  const { reads, converger } = setUp();
+  const route = {
+    destination: '10.5.2.0/23',
+    via: '169.254.1.1',
+    device: 'flannel.1',
+    onlink: true,
+  };
+  await converger.converge({ ...desiredWith(), routes: [route] });
+  await converger.observe();
+  assert.equal(reads.count, 2);
+  converger.forget();
+  await converger.observe();
+  assert.equal(reads.count, 3);
+});
+
+test('after a step that failed nothing is taken for known', async () => {
+  const { kernel, reads, converger } = setUp();
+  kernel.failNext(new Error('no memory'));
+  await assert.rejects(converger.converge(desiredWith(peerOf(2))), /no memory/);
+  const ops = await converger.converge(desiredWith(peerOf(2)));
+  assert.equal(reads.count, 2);
+  assert.deepEqual(
+    ops.map(({ op }) => op),
+    ['peers.write'],
+  );
+});

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join as joinPath } from 'node:path';
+import { test } from 'node:test';
+import { join, previewJoin } from '../../src/agent/join.ts';
+import { readState, statePath, writeState } from '../../src/agent/state_file.ts';
+import { TartanError } from '../../src/errors.ts';
+import { parsePrefix } from '../../src/net/prefix.ts';
+import { hostOf, interfaceOf, type TestHost, testHost, vxlanAttributes } from './world.ts';
+
+const pathOf = ({ settings }: TestHost) => statePath(settings.stateDir, settings.network);
+
+test('takes a lease, converges, and announces the subnet last', async () => {
+  await using host = await testHost();
+  const report = await join(host.world, host.settings);
+  assert.match(report.subnet, /^10\.5\.\d+\.0\/24$/);
+  assert.deepEqual(
+    { ...report, subnet: '', leaseExpires: '' },
+    {
+      network: '10.5.0.0/16',
+      subnet: '',
+      publicIp: '192.168.64.3',
+      interface: 'eth0',
+      mtu: 1450,
+      backend: 'vxlan',
+      mode: 'default',
+      leaseExpires: '',
+      peers: 0,
+      changed: true,
+    },
+  );
+  const address = report.subnet.replace('.0/24', '.1/24');
+  assert.equal(
+    await readFile(host.settings.subnetFile, 'utf8'),
+    `FLANNEL_NETWORK=10.5.0.0/16\nFLANNEL_SUBNET=${address}\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=false\n`,
+  );
+  const state = await readState(pathOf(host));
+  assert.deepEqual([state?.subnet, state?.publicIp], [report.subnet, '192.168.64.3']);
+  assert.equal((await stat(pathOf(host))).mode & 0o777, 0o600);
+});
+
+test('counts the peers that it reaches, and warns of what is no lease', async () => {
+  await using host = await testHost();
+  const subnet = parsePrefix('10.5.200.0/24');
+  const attributes = vxlanAttributes('192.168.64.8', '02:00:00:00:00:08');
+  await host.store.create(subnet, attributes, 60);
+  const rejected = [{ key: 'garbage', subnet: null, reason: 'not a subnet' }];
+  const list = async () => ({ ...(await host.store.list()), rejected });
+  const world = { ...host.world, store: { ...host.store, list } };
+  assert.equal((await join(world, host.settings)).peers, 1);
+  assert.deepEqual(host.warnings, ['skipped garbage in the store: not a subnet']);
+  const write = host.kernel.ops.find(({ op }) => op === 'peers.write');
+  assert.deepEqual(write && 'peers' in write && write.peers, [
+    { subnet: '10.5.200.0/24', publicIp: '192.168.64.8', mac: '02:00:00:00:00:08' },
+  ]);
+});
+
+test('a dry run shows the same steps and changes nothing, neither here nor in the store', async () => {
+  await using host = await testHost();
+  const leases = await host.store.list();
+  const preview = await previewJoin(host.world, host.settings);
+  assert.equal(preview.lease.action, 'create');
+  assert.deepEqual(host.kernel.ops, []);
+  assert.deepEqual(await host.store.list(), leases);
+  assert.deepEqual(
+    (await readdir(host.folder)).filter((name) => !name.startsWith('net.db')),
+    [],
+  );
+  await join(host.world, host.settings);
+  assert.deepEqual(
+    host.kernel.ops.map(({ op }) => op),
+    preview.ops.map(({ op }) => op),
+  );
+});
+
+test('the state is there before the first step, so that teardown knows; subnet.env is not', async () => {
+  await using host = await testHost();
+  host.kernel.failNext(new TartanError('KERNEL', 'link.add: no', 'Try again.'));
+  await assert.rejects(join(host.world, host.settings), { code: 'KERNEL' });
+  const state = await readState(pathOf(host));
+  assert.notEqual(state, null);
+  await assert.rejects(stat(host.settings.subnetFile), { code: 'ENOENT' });
+  const healed = await join(host.world, host.settings);
+  assert.equal(healed.subnet, state?.subnet);
+});
+
+test('what cannot work is found before a lease is taken', async () => {
+  await using host = await testHost();
+  const inside = { ...host.settings, underlay: { ifaces: [], publicIp: '10.5.9.9' } };
+  await assert.rejects(join(host.world, inside), {
+    code: 'CONFIG_INVALID',
+    message: /10\.5\.9\.9/,
+  });
+  const down = { ...host.world, host: hostOf([interfaceOf('eth0', { up: false })]) };
+  await assert.rejects(join(down, host.settings), { code: 'INTERFACE', message: /eth0 is down/ });
+  assert.deepEqual((await host.store.list()).leases, []);
+  assert.deepEqual(host.kernel.ops, []);
+});
+
+test('an interruption ends it between two steps', async () => {
+  await using host = await testHost();
+  const kernel = {
+    ...host.kernel,
+    apply: async (op: Parameters<typeof host.kernel.apply>[0]) => {
+      await host.kernel.apply(op);
+      host.controller.abort();
+    },
+  };
+  const attempt = join({ ...host.world, kernel }, host.settings);
+  await assert.rejects(attempt, { code: 'INTERRUPTED' });
+  assert.equal(host.kernel.ops.length, 1);
+});
+
+test('only one at a time', async () => {
+  await using host = await testHost({ lockFile: () => null });
+  await assert.rejects(join(host.world, host.settings), { code: 'BUSY', exitCode: 75 });
+});
+
+test('without a config it says how to write one', async () => {
+  await using host = await testHost();
+  const store = { ...host.store, readConfig: async () => null };
+  const attempt = join({ ...host.world, store }, host.settings);
+  await assert.rejects(attempt, { code: 'CONFIG_MISSING', hint: /init-config/ });
+});
+
+test("another network namespace's state is refused", async () => {
+  await using host = await testHost();
+  await join(host.world, host.settings);
+  const { version: _, ...state } = (await readState(pathOf(host))) ?? assert.fail();
+  await writeState(pathOf(host), { ...state, networkNamespace: 1 });
+  await assert.rejects(join(host.world, host.settings), { code: 'PINS_FOREIGN' });
+});
+
+test('a place for subnet.env that cannot be written is named', async () => {
+  await using host = await testHost();
+  const settings = { ...host.settings, subnetFile: joinPath(host.folder, 'net.db/subnet.env') };
+  await assert.rejects(join(host.world, settings), {
+    code: 'FILE',
+    message: /net\.db\/subnet\.env/,
+  });
+});

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { join } from '../../src/agent/join.ts';
+import { renew } from '../../src/agent/renew.ts';
+import { isDue, renewAt } from '../../src/agent/renewal.ts';
+import { statePath } from '../../src/agent/state_file.ts';
+import { parsePrefix } from '../../src/net/prefix.ts';
+import { leaseOf } from '../lease/samples.ts';
+import { type TestHost, testHost, vxlanAttributes } from './world.ts';
+
+const renewOn = ({ store, settings }: TestHost) =>
+  renew(async () => store, statePath(settings.stateDir, settings.network));
+
+async function handOver({ store }: TestHost, subnet: string, publicIp: string, mac: string) {
+  const [lease] = (await store.list()).leases;
+  assert(lease);
+  await store.remove(lease);
+  await store.create(parsePrefix(subnet), vxlanAttributes(publicIp, mac), 60);
+}
+
+test('renews the lease that this host has', async () => {
+  await using host = await testHost();
+  const { subnet, leaseExpires } = await join(host.world, host.settings);
+  const [before] = (await host.store.list()).leases;
+  const report = await renewOn(host);
+  assert.deepEqual([report.subnet, report.publicIp], [subnet, '192.168.64.3']);
+  assert((report.leaseExpires ?? '') >= (leaseExpires ?? ''));
+  const [after] = (await host.store.list()).leases;
+  assert(before && after && after.revision > before.revision);
+  assert.deepEqual(after.attributes, before.attributes);
+});
+
+test('says who has it now, also if only the VTEP is another', async () => {
+  const owners = [
+    ['192.168.64.9', '02:00:00:00:00:09'],
+    ['192.168.64.3', '02:00:00:00:00:aa'],
+  ] as const;
+  for (const [publicIp, mac] of owners) {
+    await using host = await testHost();
+    const { subnet } = await join(host.world, host.settings);
+    await handOver(host, subnet, publicIp, mac);
+    const message = new RegExp(`belongs to ${publicIp} \\(VTEP ${mac}\\)`);
+    await assert.rejects(renewOn(host), { code: 'LEASE_LOST', exitCode: 1, message });
+  }
+});
+
+test('says so if nobody has it, or if this host never joined', async () => {
+  await using host = await testHost();
+  await assert.rejects(renewOn(host), { code: 'LEASE_LOST', message: /has not joined/ });
+  await join(host.world, host.settings);
+  const [lease] = (await host.store.list()).leases;
+  assert(lease);
+  await host.store.remove(lease);
+  await assert.rejects(renewOn(host), { code: 'LEASE_LOST', message: /is gone/ });
+});
+
+test('a lease is due within the margin, a reservation never', () => {
+  const expiring = leaseOf('10.5.1.0/24', '1.1.1.1', { expiresAt: new Date(100_000) });
+  assert.equal(isDue(expiring, 60, 39_999), false);
+  assert.equal(isDue(expiring, 60, 40_000), true);
+  assert.equal(renewAt(expiring, 60), 40_000);
+  const reserved = leaseOf('10.5.1.0/24', '1.1.1.1', { expiresAt: 'never' });
+  assert.equal(isDue(reserved, 60, 40_000), false);
+  assert.equal(renewAt(reserved, 60), Number.POSITIVE_INFINITY);
+});

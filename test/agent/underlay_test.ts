@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { findUnderlay } from '../../src/agent/underlay.ts';
+import { TartanError } from '../../src/errors.ts';
+import { hostOf, interfaceOf } from './world.ts';
+
+const addressed = (...addresses: string[]) => ({
+  addresses: addresses.map((address) => ({ address, prefixLength: 24 })),
+});
+const eth0 = interfaceOf('eth0', addressed('10.0.0.1'));
+const eth1 = interfaceOf('eth1', {
+  ...addressed('169.254.7.7', '10.1.0.1', '10.1.0.2'),
+  mtu: 9000,
+});
+const down = interfaceOf('down0', { up: false });
+const bare = interfaceOf('bare0', addressed());
+const host = hostOf([eth0, eth1, down, bare]);
+
+const find = (ifaces: string[], publicIp: string | null = null) =>
+  findUnderlay(host, { ifaces, publicIp });
+
+test('without a name it is the interface of the default route', async () => {
+  assert.deepEqual(await find([]), {
+    interface: { name: 'eth0', address: '10.0.0.1', mtu: 1500 },
+    publicIp: '10.0.0.1',
+  });
+});
+
+test('by name, its first address that is not link-local counts; by address, that one', async () => {
+  const byName = await find(['eth1']);
+  assert.deepEqual(byName.interface, { name: 'eth1', address: '10.1.0.1', mtu: 9000 });
+  const byAddress = await find(['10.1.0.2']);
+  assert.deepEqual(byAddress.interface, { name: 'eth1', address: '10.1.0.2', mtu: 9000 });
+  assert.equal(byAddress.publicIp, '10.1.0.2');
+});
+
+test('the first that can be used wins', async () => {
+  assert.equal((await find(['no0', 'down0', 'eth1', 'eth0'])).interface.name, 'eth1');
+});
+
+test('behind NAT the public address need not be on an interface', async () => {
+  const found = await find([], '203.0.113.7');
+  assert.equal(found.publicIp, '203.0.113.7');
+  assert.equal(found.interface.address, '10.0.0.1');
+});
+
+test('errors name the interface, what is wrong with it, and what there is', async () => {
+  const bad: [string[], RegExp][] = [
+    [['no0'], /name or address no0/],
+    [['10.9.9.9'], /name or address 10\.9\.9\.9/],
+    [['down0'], /down0 is down/],
+    [['bare0'], /bare0 has no IPv4 address/],
+    [['no0', 'down0'], /no0; interface down0 is down/],
+  ];
+  for (const [ifaces, message] of bad) {
+    await assert.rejects(find(ifaces), (error: unknown) => {
+      assert(error instanceof TartanError);
+      assert.equal(error.code, 'INTERFACE');
+      assert.match(error.message, message);
+      assert.match(error.hint, /eth0, eth1, down0, bare0/);
+      return true;
+    });
+  }
+});
+
+test('without a default route it asks for a name', async () => {
+  const lonely = hostOf([eth0], null);
+  const search = findUnderlay(lonely, { ifaces: [], publicIp: null });
+  await assert.rejects(search, { code: 'INTERFACE', message: /no default route/ });
+});
