@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { interruptible } from '../src/agent/interrupt.ts';
 import { requireCapabilities } from '../src/agent/privilege.ts';
+import { networkNamespaceInode } from '../src/agent/state_file.ts';
 import {
   DEFAULT_NETWORK,
   type MemberSettings,
@@ -65,7 +66,11 @@ export async function openKernel({ options, defer }: Context): Promise<Kernel> {
   requireCapabilities(await readFile('/proc/self/status', 'utf8'));
   const kernelRoom = await import('../src/kernel/kernel.ts');
   const { network, bpffs } = placesOf(options);
-  const kernel = kernelRoom.openKernel({ network, bpffs });
+  const kernel = kernelRoom.openKernel({
+    network,
+    bpffs,
+    networkNamespace: await networkNamespaceInode(),
+  });
   defer(kernel);
   return kernel;
 }

@@ -1,6 +1,7 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf, TartanError } from '../errors.ts';
+import { makeFolders } from '../folders.ts';
 
 /** The file's text; null if there is none. */
 export async function readIfPresent(path: string): Promise<string | null> {
@@ -21,9 +22,9 @@ export async function readIfPresent(path: string): Promise<string | null> {
  */
 export async function writeAtomically(path: string, text: string, mode: number): Promise<boolean> {
   if ((await readIfPresent(path)) === text) return false;
-  const temporary = `${path}.tmp`;
+  const temporary = temporaryOf(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     const file = await open(temporary, 'w', mode);
     try {
       await file.chmod(mode);
@@ -40,8 +41,23 @@ export async function writeAtomically(path: string, text: string, mode: number):
   return true;
 }
 
-/** Removes the file. @returns whether there was one */
+/** Where a text is written before it is put in place. */
+function temporaryOf(path: string): string {
+  return `${path}.tmp`;
+}
+
+/** Removes the file, and what a writer left that was killed. @returns whether there was one */
 export async function removeFile(path: string): Promise<boolean> {
+  const wasUnfinished = await removeUnfinished(path);
+  return (await remove(path)) || wasUnfinished;
+}
+
+/** Removes what a writer of the file left that was killed. @returns whether there was something */
+export function removeUnfinished(path: string): Promise<boolean> {
+  return remove(temporaryOf(path));
+}
+
+async function remove(path: string): Promise<boolean> {
   try {
     await rm(path);
     return true;

@@ -70,8 +70,10 @@ interface Preview {
 }
 
 async function preview(world: World, settings: MemberSettings): Promise<Preview> {
-  const path = statePath(settings.stateDir, settings.network);
-  requireSameNamespace(await readState(path), await networkNamespaceInode(), path);
+  const { stateDir, network, bpffs } = settings;
+  const path = statePath(stateDir, network);
+  await world.kernel.requireReady();
+  requireSameNamespace(await readState(path), await networkNamespaceInode(), { path, bpffs });
   const converger = createConverger(world.kernel, world.signal);
   const found = await survey(world, settings, converger);
   const plan = await planLease(await leaseRequest(world, settings, found));

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf, TartanError } from '../errors.ts';
+import { makeFolders } from '../folders.ts';
 
 /** A lock that is held until it is released or its process ends. */
 export interface FileLock {
@@ -36,7 +36,7 @@ export async function withLock<T>(
 
 async function takeLock(lockFile: LockFile, path: string): Promise<FileLock | null> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    makeFolders(dirname(path));
     return await lockFile(path);
   } catch (cause) {
     throw new TartanError(

@@ -1,3 +1,4 @@
+import type { Decision } from '../backend/contract.ts';
 import { messageOf, TartanError } from '../errors.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import { type PeerChange, sameAttributes } from '../lease/peers.ts';
@@ -25,6 +26,8 @@ export interface Member {
   lost: boolean;
   /** The store told everything anew, and the kernel has not been brought in step since. */
   resynced: boolean;
+  /** What has been warned of already. */
+  warnings: readonly string[];
   /** Peers' changes that are not in the kernel yet. */
   readonly pending: PeerChange[];
 }
@@ -66,11 +69,22 @@ export async function renewOwn(member: Member): Promise<void> {
   await rememberMember(world, settings, member.found, member.own);
 }
 
+/** What the host is to look like now; warns of what cannot be had, once. */
+function desireNow(member: Member): Decision {
+  const { world, found, own, following, warnings } = member;
+  const desired = desiredState(found, own, following.table().leases.values());
+  for (const warning of desired.warnings) {
+    if (!warnings.includes(warning)) world.log.warn(warning);
+  }
+  member.warnings = desired.warnings;
+  return desired;
+}
+
 /** Brings the peers in the kernel in step with the store. */
 export async function syncPeers(member: Member): Promise<void> {
-  const { converger, following, herald, own, found, pending } = member;
+  const { converger, following, herald, own, pending } = member;
   pending.push(...following.takeChanges(own));
-  const desired = desiredState(found, own, following.table().leases.values());
+  const desired = desireNow(member);
   await converger.converge(desired);
   for (const { type, lease } of pending.splice(0)) herald.tell(type, leaseDetail(lease));
   if (!member.resynced) return;
@@ -80,13 +94,13 @@ export async function syncPeers(member: Member): Promise<void> {
 
 /** Looks at the host and at what really stands in the kernel, and repairs it. */
 export async function reconcile(member: Member): Promise<void> {
-  const { world, settings, converger, following, herald } = member;
+  const { world, settings, converger, herald } = member;
   converger.forget();
   member.found = { ...member.found, node: await surveyNode(world, settings, converger) };
   const { found, own } = member;
   const { attributes, mtu } = offerOf(found, own);
   member.attributes = attributes;
-  const ops = await converger.converge(desiredState(found, own, following.table().leases.values()));
+  const ops = await converger.converge(desireNow(member));
   const remembered = await rememberMember(world, settings, found, own);
   const announced = await announceSubnet(settings, found, own, mtu);
   const repaired = [

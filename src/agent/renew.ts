@@ -42,6 +42,6 @@ export function requireJoined(state: HostState | null, path: string): HostState 
 }
 
 /** What this host is known by in leases. */
-export function identityOf({ publicIp, vtepMac }: HostState) {
+export function identityOf({ publicIp, vtepMac }: Pick<HostState, 'publicIp' | 'vtepMac'>) {
   return { publicIp, ...(vtepMac !== null && { vxlan: { vtepMac } }) };
 }

@@ -1,7 +1,7 @@
+import type { Decision } from '../backend/contract.ts';
 import type { Lease, LeaseAttributes, RejectedKey } from '../lease/lease.ts';
 import { formatSubnetEnv } from '../lease/subnet_env.ts';
 import { formatPrefix, type Prefix, prefixesEqual } from '../net/prefix.ts';
-import type { DesiredState } from '../plan/state.ts';
 import { type AcquiredLease, acquireLease, type LeasePlan } from './acquire.ts';
 import { writeAtomically } from './atomic_file.ts';
 import type { Converger } from './converge.ts';
@@ -19,12 +19,12 @@ export function peersOf(leases: Iterable<Lease>, own: Lease): Lease[] {
 }
 
 /** What the host is to look like with this lease and these others. */
-export function desiredState(found: Survey, own: Lease, leases: Iterable<Lease>): DesiredState {
+export function desiredState(found: Survey, own: Lease, leases: Iterable<Lease>): Decision {
   return found.backend.desired(found.config, found.node, own, peersOf(leases, own));
 }
 
 export interface Settled extends AcquiredLease {
-  readonly desired: DesiredState;
+  readonly desired: Decision;
   /** MTU of the pods. */
   readonly mtu: number;
 }
@@ -42,19 +42,22 @@ export async function settle(
   plan?: LeasePlan,
 ): Promise<Settled> {
   const request = await leaseRequest(world, settings, found);
+  let remembered = false;
   const announce = async (subnet: Prefix, attributes: LeaseAttributes) => {
-    await rememberMember(world, settings, found, { subnet, attributes });
+    const written = await rememberMember(world, settings, found, { subnet, attributes });
+    remembered ||= written;
   };
   const acquired = await acquireLease({ ...request, announce }, plan);
   const { lease, snapshot } = acquired;
   warnOfRejected(world.log, snapshot.rejected);
   const desired = desiredState(found, lease, snapshot.leases);
+  for (const warning of desired.warnings) world.log.warn(warning);
   stopIfInterrupted(world.signal);
-  await rememberMember(world, settings, found, lease);
+  await announce(lease.subnet, lease.attributes);
   const ops = await converger.converge(desired);
   const { mtu } = offerOf(found, lease);
   const announced = await announceSubnet(settings, found, lease, mtu);
-  const changed = acquired.changed || ops.length > 0 || announced;
+  const changed = acquired.changed || remembered || ops.length > 0 || announced;
   return { ...acquired, desired, mtu, changed };
 }
 

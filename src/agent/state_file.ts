@@ -89,11 +89,16 @@ export async function networkNamespaceInode(): Promise<number> {
 }
 
 /**
- * Refuses to work on what was joined from another network namespace.
+ * Refuses to work on what was joined from another network namespace. Where the pins are the same, they tell more: whether
+ * that namespace still uses them.
  * @throws TartanError `PINS_FOREIGN`
  */
-export function requireSameNamespace(state: HostState | null, inode: number, path: string): void {
-  if (state === null || state.networkNamespace === inode) return;
+export function requireSameNamespace(
+  state: HostState | null,
+  inode: number,
+  { path, bpffs }: { readonly path: string; readonly bpffs: string },
+): void {
+  if (state === null || state.networkNamespace === inode || state.bpffs === bpffs) return;
   throw new TartanError(
     'PINS_FOREIGN',
     `${path} was written in network namespace ${state.networkNamespace}, and this is ${inode}`,

@@ -3,9 +3,9 @@ import { ownsLease } from '../lease/ownership.ts';
 import { parseSubnetEnv } from '../lease/subnet_env.ts';
 import { formatPrefix, parsePrefix } from '../net/prefix.ts';
 import type { Op } from '../plan/op.ts';
-import { nothing } from '../plan/state.ts';
+import { nothing, type ObservedState } from '../plan/state.ts';
 import type { LeaseStore } from '../store/contract.ts';
-import { readIfPresent, removeFile } from './atomic_file.ts';
+import { readIfPresent, removeFile, removeUnfinished } from './atomic_file.ts';
 import { type Converger, createConverger } from './converge.ts';
 import { withLock } from './lock.ts';
 import { identityOf } from './renew.ts';
@@ -27,6 +27,11 @@ export interface TeardownSettings extends Places {
 /** What of the world `teardown` needs: the store is opened only once the host is clean. */
 export type TeardownWorld = Pick<World, 'kernel' | 'lockFile' | 'log' | 'signal'> & {
   openStore(): Promise<LeaseStore>;
+};
+
+/** What is known of the host's part; `store` is null where only the kernel tells. */
+type Member = Pick<HostState, 'subnet' | 'publicIp' | 'vtepMac' | 'subnetFile'> & {
+  readonly store: string | null;
 };
 
 /** What `teardown` prints. */
@@ -56,14 +61,14 @@ export async function teardown(
 ): Promise<TeardownReport> {
   const { stateDir, network, keepLease } = settings;
   return withLock(world.lockFile, lockPath(stateDir, network), async () => {
-    const { state, converger } = await examine(world, settings);
+    const { member, converger } = await examine(world, settings);
     const ops = await converger.converge(nothing);
     await world.kernel.sweep();
-    const silenced = state !== null && (await removeSubnetFile(state));
-    const leaseRemoved = state !== null && !keepLease && (await giveBack(world, state));
+    const silenced = member !== null && (await removeSubnetFile(member));
+    const leaseRemoved = member !== null && !keepLease && (await giveBack(world, member));
     const forgotten = await removeState(stateDir, network);
     const changed = ops.length > 0 || silenced || leaseRemoved || forgotten;
-    return { subnet: state?.subnet ?? null, leaseRemoved, changed };
+    return { subnet: member?.subnet ?? null, leaseRemoved, changed };
   });
 }
 
@@ -72,51 +77,71 @@ export async function previewTeardown(
   world: TeardownWorld,
   settings: TeardownSettings,
 ): Promise<TeardownPreview> {
-  const { state, converger } = await examine(world, settings);
+  const { member, converger } = await examine(world, settings);
   const files = [
-    ...(state !== null && (await isSubnetFileOf(state)) ? [state.subnetFile] : []),
-    ...(state !== null ? [statePath(settings.stateDir, settings.network)] : []),
+    ...(member !== null && (await isSubnetFileOf(member)) ? [member.subnetFile] : []),
+    ...(member !== null && member.store !== null
+      ? [statePath(settings.stateDir, settings.network)]
+      : []),
   ];
-  return { subnet: state?.subnet ?? null, files, ops: await converger.plan(nothing) };
+  return { subnet: member?.subnet ?? null, files, ops: await converger.plan(nothing) };
 }
 
 async function examine(
   world: TeardownWorld,
-  { stateDir, network }: Places,
-): Promise<{ state: HostState | null; converger: Converger }> {
+  { stateDir, network, bpffs, subnetFile }: Places,
+): Promise<{ member: Member | null; converger: Converger }> {
   const path = statePath(stateDir, network);
-  const state = await readState(path);
-  requireSameNamespace(state, await networkNamespaceInode(), path);
-  return { state, converger: createConverger(world.kernel, world.signal) };
+  const remembered = await readState(path);
+  requireSameNamespace(remembered, await networkNamespaceInode(), { path, bpffs });
+  const converger = createConverger(world.kernel, world.signal);
+  const member = remembered ?? recollect(await converger.observe(), subnetFile);
+  return { member, converger };
 }
 
-async function removeSubnetFile(state: HostState): Promise<boolean> {
-  return (await isSubnetFileOf(state)) && (await removeFile(state.subnetFile));
+/** Where the state was lost, what stands in the kernel tells the same; behind NAT, the lease is left to expire. */
+function recollect({ generations }: ObservedState, subnetFile: string): Member | null {
+  const settings = [...generations.values()].find((generation) => generation.settings)?.settings;
+  if (settings == null) return null;
+  return {
+    subnet: settings.ownSubnet,
+    publicIp: settings.underlayAddress,
+    vtepMac: settings.deviceMac,
+    store: null,
+    subnetFile,
+  };
+}
+
+async function removeSubnetFile(member: Member): Promise<boolean> {
+  const { subnetFile } = member;
+  if (await isSubnetFileOf(member)) return removeFile(subnetFile);
+  return removeUnfinished(subnetFile);
 }
 
 /** Another daemon may have written its own subnet there since. */
-async function isSubnetFileOf({ subnetFile, subnet }: HostState): Promise<boolean> {
+async function isSubnetFileOf({ subnetFile, subnet }: Member): Promise<boolean> {
   const written = parseSubnetEnv((await readIfPresent(subnetFile)) ?? '').subnet;
   return written !== null && formatPrefix(written) === subnet;
 }
 
-async function giveBack(world: TeardownWorld, state: HostState): Promise<boolean> {
+async function giveBack(world: TeardownWorld, member: Member): Promise<boolean> {
   try {
     const store = await world.openStore();
-    if (store.description !== state.store) {
+    if (member.store !== null && store.description !== member.store) {
       world.log.warn(
-        `joined with ${state.store}, but the lease is looked for in ${store.description}`,
+        `joined with ${member.store}, but the lease is looked for in ${store.description}`,
       );
     }
-    const lease = await store.get(parsePrefix(state.subnet));
-    if (lease === null || !ownsLease(lease, identityOf(state))) return false;
+    const lease = await store.get(parsePrefix(member.subnet));
+    if (lease === null || !ownsLease(lease, identityOf(member))) return false;
     return await store.remove(lease);
   } catch (cause) {
     if (!(cause instanceof TartanError) || cause.code === 'INTERRUPTED') throw cause;
     throw new TartanError(
-      cause.code,
-      `this host is cleaned up, but its lease of ${state.subnet} was not given back: ${cause.message}`,
-      `Run \`tartan teardown\` again when ${state.store} is there, or with --keep-lease to let the lease expire.`,
+      // A store that is not there is one that may come back.
+      cause.code === 'CONFIG_MISSING' ? 'STORE_UNAVAILABLE' : cause.code,
+      `this host is cleaned up, but its lease of ${member.subnet} was not given back: ${cause.message}`,
+      `Run \`tartan teardown\` again when ${member.store ?? 'the store'} is there, or with --keep-lease to let the lease expire.`,
       { cause },
     );
   }

@@ -11,7 +11,12 @@ export interface UnderlayChoice {
 
 /** The underlay as it was found. */
 export interface Underlay {
-  readonly interface: { readonly name: string; readonly address: string; readonly mtu: number };
+  readonly interface: {
+    readonly name: string;
+    readonly address: string;
+    readonly prefixLength: number;
+    readonly mtu: number;
+  };
   readonly publicIp: string;
 }
 
@@ -55,15 +60,19 @@ function examine(interfaces: readonly HostInterface[], wanted: string): Found {
     interfaces.find(({ addresses }) => addresses.some(({ address }) => address === wanted));
   if (link === undefined) return { failure: `no interface has the name or address ${wanted}` };
   if (!link.up) return { failure: `interface ${link.name} is down` };
-  const address = link.name === wanted ? firstAddress(link) : wanted;
-  if (address === undefined) return { failure: `interface ${link.name} has no IPv4 address` };
-  return { interface: { name: link.name, address, mtu: link.mtu } };
+  const own =
+    link.name === wanted
+      ? firstAddress(link)
+      : link.addresses.find(({ address }) => address === wanted);
+  if (own === undefined) return { failure: `interface ${link.name} has no IPv4 address` };
+  return { interface: { name: link.name, ...own, mtu: link.mtu } };
 }
 
 /** Link-local addresses (RFC 3927) reach no further than the link: only if there is no other. */
-function firstAddress({ addresses }: HostInterface): string | undefined {
-  const usable = addresses.find(({ address }) => !address.startsWith('169.254.'));
-  return (usable ?? addresses[0])?.address;
+function firstAddress({
+  addresses,
+}: HostInterface): HostInterface['addresses'][number] | undefined {
+  return addresses.find(({ address }) => !address.startsWith('169.254.')) ?? addresses[0];
 }
 
 function namesOf(interfaces: readonly HostInterface[]): string {

@@ -22,10 +22,11 @@ import type { WatchSettings, WatchWorld } from './world.ts';
  * events, and tried again
  */
 export async function watch(world: WatchWorld, settings: WatchSettings): Promise<void> {
-  const { stateDir, network } = settings;
+  const { stateDir, network, bpffs } = settings;
   const path = statePath(stateDir, network);
+  await world.kernel.requireReady();
   const state = requireJoined(await readState(path), path);
-  requireSameNamespace(state, await networkNamespaceInode(), path);
+  requireSameNamespace(state, await networkNamespaceInode(), { path, bpffs });
   try {
     const lock = lockPath(stateDir, network);
     await withLock(world.lockFile, lock, () => start(world, settings, state));
@@ -58,6 +59,7 @@ async function start(world: WatchWorld, settings: WatchSettings, state: HostStat
       attributes: lease.attributes,
       lost: false,
       resynced: false,
+      warnings: settled.desired.warnings,
       pending: [],
     },
     settled.snapshot,

@@ -5,7 +5,13 @@ import type { DesiredState, ObservedLink } from '../plan/state.ts';
 /** The local node as the backends see it: what was found out about the host, nothing decided. */
 export interface Node {
   /** The underlay interface. */
-  readonly interface: { readonly name: string; readonly address: string; readonly mtu: number };
+  readonly interface: {
+    readonly name: string;
+    readonly address: string;
+    /** Of the network that the interface is connected to. */
+    readonly prefixLength: number;
+    readonly mtu: number;
+  };
   /** The address that other nodes use for this one; the interface's own unless NAT is in between. */
   readonly publicIp: string;
   /** Devices of the overlay that exist already, ours or not. */
@@ -16,6 +22,12 @@ export interface Node {
 export interface Offer {
   readonly attributes: LeaseAttributes;
   readonly mtu: number;
+}
+
+/** The state, and what could not be had. */
+export interface Decision extends DesiredState {
+  /** For people: a peer that is left out, an option that is not built yet. */
+  readonly warnings: readonly string[];
 }
 
 /** A way to carry packets: a plain object, pure. */
@@ -34,5 +46,5 @@ export interface Backend {
     randomMac: () => string,
   ): Offer;
   /** What the host is to look like. Throws `CONFIG_INVALID` naming what cannot be. */
-  desired(config: NetworkConfig, node: Node, own: Lease, peers: readonly Lease[]): DesiredState;
+  desired(config: NetworkConfig, node: Node, own: Lease, peers: readonly Lease[]): Decision;
 }

@@ -2,20 +2,11 @@
 import { TartanError } from '../errors.ts';
 import type { NetworkConfig, VxlanConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
-import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
-import {
-  coverRange,
-  formatPrefix,
-  lastAddress,
-  type Prefix,
-  prefixContains,
-  prefixesEqual,
-  prefixesOverlap,
-  prefixOf,
-  prefixSize,
-} from '../net/prefix.ts';
-import type { DesiredState, Peer, Route } from '../plan/state.ts';
-import type { Backend, Node, Offer } from './contract.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
+import { formatPrefix, type Prefix, prefixOf, prefixSize } from '../net/prefix.ts';
+import type { Peer, Route } from '../plan/state.ts';
+import type { Backend, Decision, Node, Offer } from './contract.ts';
+import { planRoutes } from './overlay_routes.ts';
 
 /** Outer IPv4, UDP and VXLAN headers and the inner Ethernet header. */
 const OVERHEAD = 50;
@@ -59,27 +50,32 @@ function desired(
   node: Node,
   own: Lease,
   leases: readonly Lease[],
-): DesiredState {
+): Decision {
   const options = optionsOf(config);
   const device = deviceName(options);
-  const mac = own.attributes.vxlan?.vtepMac ?? '';
-  const peers = leases.filter((lease) => isPeer(lease, options));
-  const routes = overlayRoutes(config, own, peers, device);
-  requireUnderlayOutside(routes.prefixes, node, peers);
+  const deviceMac = own.attributes.vxlan?.vtepMac ?? '';
+  const { prefixes, reachable, warnings } = planRoutes(
+    config,
+    node,
+    own,
+    leases.filter((lease) => isPeer(lease, options)),
+  );
+  const { name: underlay, address: underlayAddress } = node.interface;
+  const { vni, port } = options;
   return {
     links: [
       {
         name: device,
         kind: 'vxlan',
-        mac,
+        mac: deviceMac,
         mtu: mtuOf(options, node),
-        port: options.port,
-        vni: options.vni,
+        port,
+        vni,
         up: true,
       },
     ],
     addresses: [{ device, address: `${formatIpv4(own.subnet.address)}/32` }],
-    routes: routes.routes,
+    routes: prefixes.map((prefix) => toRoute(prefix, device)),
     dataplane: {
       object: 'vxlan',
       settings: {
@@ -87,29 +83,43 @@ function desired(
         ownSubnet: formatPrefix(own.subnet),
         firstSubnet: formatPrefix(prefixOf(config.subnetMin, config.subnetLength)),
         subnetCount: arrayPeers(config),
-        vni: options.vni,
-        port: options.port,
+        vni,
+        port,
         device,
-        deviceMac: mac,
-        underlay: node.interface.name,
-        underlayAddress: node.interface.address,
+        deviceMac,
+        underlay,
+        underlayAddress,
       },
       attachments: [
         { program: 'vxlan_send', device, hook: 'egress' },
         { program: 'vxlan_check', device, hook: 'ingress' },
-        { program: 'vxlan_receive', device: node.interface.name, hook: 'ingress' },
+        { program: 'vxlan_receive', device: underlay, hook: 'ingress' },
       ],
-      peers: new Map(peers.map(toPeer).map((peer) => [peer.subnet, peer])),
+      peers: new Map(reachable.map(toPeer).map((peer) => [peer.subnet, peer])),
     },
+    warnings: [...unbuilt(options), ...warnings],
   };
 }
 
+/** Options of flannel's that make no difference here yet. */
+function unbuilt({ directRouting }: VxlanConfig): string[] {
+  if (!directRouting) return [];
+  return ['Backend.DirectRouting is not built yet: every peer is reached through the tunnel'];
+}
+
 function optionsOf({ backend }: NetworkConfig): VxlanConfig {
-  if (backend.type === 'vxlan') return backend;
+  if (backend.type !== 'vxlan') {
+    throw new TartanError(
+      'INTERNAL',
+      `vxlan was asked to carry ${backend.type}`,
+      'Please report it.',
+    );
+  }
+  if (!backend.gbp) return backend;
   throw new TartanError(
-    'INTERNAL',
-    `vxlan was asked to carry a ${backend.type} network`,
-    'Please report it.',
+    'CONFIG_INVALID',
+    'Backend.GBP (group based policy) is not built yet',
+    'Set Backend.GBP to false, or leave it out.',
   );
 }
 
@@ -144,50 +154,6 @@ function arrayPeers({ subnetMin, subnetMax, subnetLength }: NetworkConfig): numb
   return Math.min((subnetMax - subnetMin) / prefixSize(subnetLength) + 1, MAX_ARRAY_PEERS);
 }
 
-/**
- * The fewest prefixes that cover all that may be leased, and any lease outside of it. Never the own subnet by itself:
- * that route belongs to the pods' bridge.
- */
-function overlayRoutes(config: NetworkConfig, own: Lease, peers: readonly Lease[], device: string) {
-  const range = prefixOf(config.subnetMax, config.subnetLength);
-  const cover = coverRange(config.subnetMin, lastAddress(range));
-  const outside = peers
-    .map(({ subnet }) => subnet)
-    .filter((subnet) => !cover.some((prefix) => covers(prefix, subnet)));
-  const prefixes = [...cover, ...outside].filter((prefix) => !prefixesEqual(prefix, own.subnet));
-  const routes = prefixes.map(
-    (prefix): Route => ({ destination: formatPrefix(prefix), via: GATEWAY, device, onlink: true }),
-  );
-  return { prefixes, routes };
-}
-
-function covers(prefix: Prefix, subnet: Prefix): boolean {
-  return prefix.length <= subnet.length && prefixesOverlap(prefix, subnet);
-}
-
-/** The tunnel's outer packets would be routed into the tunnel. */
-function requireUnderlayOutside(
-  prefixes: readonly Prefix[],
-  node: Node,
-  peers: readonly Lease[],
-): void {
-  const inside = (address: string) =>
-    prefixes.find((prefix) => prefixContains(prefix, parseIpv4(address)));
-  const addresses = [
-    { address: node.publicIp, whose: "this host's PublicIP" },
-    { address: node.interface.address, whose: `the address of ${node.interface.name}` },
-    ...peers.map(({ subnet, attributes: { publicIp } }) => ({
-      address: publicIp,
-      whose: `the PublicIP of ${formatPrefix(subnet)}`,
-    })),
-  ];
-  for (const { address, whose } of addresses) {
-    const prefix = inside(address);
-    if (prefix === undefined) continue;
-    throw new TartanError(
-      'CONFIG_INVALID',
-      `${whose}, ${address}, lies in the overlay itself (${formatPrefix(prefix)})`,
-      'Choose a Network that does not overlap the addresses of the hosts.',
-    );
-  }
+function toRoute(prefix: Prefix, device: string): Route {
+  return { destination: formatPrefix(prefix), via: GATEWAY, device, onlink: true };
 }

@@ -2,12 +2,19 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TartanError } from '../errors.ts';
+import type { Generation } from '../plan/state.ts';
 import { getPinned, pinObject, readMapInfo, readProgramInfo } from '../sys/bpf.ts';
-import { loadObject, VerifierError } from '../sys/libbpf.ts';
+import { loadObject, openLibrary, VerifierError } from '../sys/libbpf.ts';
 import { close } from '../sys/libc.ts';
 import { mapLayouts } from './layouts.gen.ts';
 import { objectPath, programNames } from './object_file.ts';
-import { finishGeneration, makePinFolder, type Pins, removeUnfinished } from './pins.ts';
+import {
+  finishGeneration,
+  listGeneration,
+  makePinFolder,
+  type Pins,
+  removeUnfinished,
+} from './pins.ts';
 
 export type MapName = keyof typeof mapLayouts;
 
@@ -39,6 +46,9 @@ export function loadGeneration(bpffs: string, pins: Pins, name: string, subnetCo
   }
 }
 
+const LOAD_HINT =
+  'It takes libbpf 1.x (`apt-get install libbpf1`), a kernel with BPF, and the right to use it (CAP_BPF, CAP_NET_ADMIN).';
+
 function load(subnetCount: number) {
   try {
     return loadObject({
@@ -58,9 +68,20 @@ function load(subnetCount: number) {
     throw new TartanError(
       'MISSING',
       `cannot load the BPF programs: ${messageOf(cause)}`,
-      'It takes libbpf 1.x (`apt-get install libbpf1`), a kernel with BPF, and the right to use it (CAP_BPF, CAP_NET_ADMIN).',
+      LOAD_HINT,
       { cause },
     );
+  }
+}
+
+/** @throws TartanError `MISSING` if there is no libbpf */
+export function requireLibrary(): void {
+  try {
+    openLibrary();
+  } catch (cause) {
+    throw new TartanError('MISSING', `cannot load libbpf: ${messageOf(cause)}`, LOAD_HINT, {
+      cause,
+    });
   }
 }
 
@@ -68,6 +89,35 @@ function load(subnetCount: number) {
 export function programId(pins: Pins, generation: string, program: string): number | null {
   const path = join(pins.generation(generation), program);
   return existsSync(path) ? withPinned(path, (fd) => readProgramInfo(fd).id) : null;
+}
+
+/** What is wrong with a generation of this build, if anything: pins are missing, or they are not what we pin. */
+export function findFlaw(pins: Pins, generation: string): NonNullable<Generation['flaw']> | null {
+  const there = new Set(listGeneration(pins, generation));
+  const missing = [...mapNames, ...programNames].filter((name) => !there.has(name));
+  if (missing.length > 0) return { kind: 'incomplete', detail: `${missing.join(', ')} missing` };
+  for (const name of mapNames) {
+    const detail = withPinned(join(pins.generation(generation), name), (fd) =>
+      foreignLayout(fd, name),
+    );
+    if (detail !== null)
+      return { kind: 'foreign', detail: `${name} has another layout (${detail})` };
+  }
+  return null;
+}
+
+/** How a map differs from what the programs expect; null: it does not. */
+function foreignLayout(fd: number, name: MapName): string | null {
+  let found: ReturnType<typeof readMapInfo>;
+  try {
+    found = readMapInfo(fd);
+  } catch (error) {
+    return messageOf(error);
+  }
+  const { type, keySize, valueSize } = mapLayouts[name];
+  if (found.type === type && found.keySize === keySize && found.valueSize === valueSize)
+    return null;
+  return `type ${found.type}, key ${found.keySize}, value ${found.valueSize} bytes`;
 }
 
 /** Opens what is pinned at a path for as long as `use` runs. */
@@ -88,47 +138,20 @@ export interface OpenMap {
 
 export type OpenMaps = Readonly<Record<MapName, OpenMap>> & Disposable;
 
-/**
- * Opens a generation's maps.
- * @throws TartanError `PINS_FOREIGN` if one of them has another layout than this version's programs
- */
+/** Opens a generation's maps: of one that has no flaw. */
 export function openMaps(pins: Pins, generation: string): OpenMaps {
   const open: Partial<Record<MapName, OpenMap>> = {};
   const closeAll = () => {
     for (const { fd } of Object.values(open)) close(fd);
   };
   try {
-    for (const name of mapNames)
-      open[name] = openMap(join(pins.generation(generation), name), name);
+    for (const name of mapNames) {
+      const fd = getPinned(join(pins.generation(generation), name));
+      open[name] = { fd, maxEntries: readMapInfo(fd).maxEntries };
+    }
   } catch (error) {
     closeAll();
     throw error;
   }
   return { ...(open as Record<MapName, OpenMap>), [Symbol.dispose]: closeAll };
-}
-
-function openMap(path: string, name: MapName): OpenMap {
-  let fd: number;
-  try {
-    fd = getPinned(path);
-  } catch (cause) {
-    throw foreignPin(path, messageOf(cause), cause);
-  }
-  const { type, keySize, valueSize, maxEntries } = readMapInfo(fd);
-  const layout = mapLayouts[name];
-  if (type === layout.type && keySize === layout.keySize && valueSize === layout.valueSize) {
-    return { fd, maxEntries };
-  }
-  close(fd);
-  const found = `type ${type}, key ${keySize}, value ${valueSize} bytes`;
-  throw foreignPin(path, `it has another layout (${found})`);
-}
-
-function foreignPin(path: string, reason: string, cause?: unknown): TartanError {
-  return new TartanError(
-    'PINS_FOREIGN',
-    `the pin ${path} is not one of ours: ${reason}`,
-    'Run `tartan teardown` with the version that made it, or remove the pin if nothing needs it.',
-    { cause },
-  );
 }

@@ -15,8 +15,9 @@ import {
   updateElement,
 } from '../sys/bpf.ts';
 import type { OpenMaps } from './generation.ts';
-import { lpmKeyLayout, peerLayout, sourceLayout, trafficLayout } from './layouts.gen.ts';
+import { lpmKeyLayout, peerLayout, trafficLayout } from './layouts.gen.ts';
 import { readSettingsStruct, writeIrregular } from './settings.ts';
+import { removeSource, writeSources } from './source_map.ts';
 import { decodeStruct, encodeStruct, type StructOf } from './struct_codec.ts';
 
 type PeerStruct = StructOf<typeof peerLayout>;
@@ -100,31 +101,42 @@ function readTrie(maps: OpenMaps): { subnet: string; peer: PeerStruct }[] {
   }
 }
 
+/** A peer and where it is counted. */
+interface PlacedPeer {
+  readonly peer: Peer;
+  readonly slot: number;
+}
+
 /**
- * Writes peers, new ones and changed ones: `sources` first, so that no peer is known whose packets are refused. The
- * settings must have been written. A program that reads an entry while it changes may see the old MAC with the new
- * address: the packet is lost at the other end, as it would have been a moment earlier.
+ * Writes peers, new ones and changed ones. The settings must have been written. `sources` comes first: no peer is known
+ * whose packets are refused, and a run that is cut short leaves the peers to be written again. A program that reads an
+ * entry while it changes may see the old MAC with the new address: the packet is lost at the other end, as it would
+ * have been a moment earlier.
  */
 export function writePeers(maps: OpenMaps, peers: readonly Peer[]): void {
   const numbering = readNumbering(maps);
-  const placed = peers.map((peer) => ({ peer, subnet: parsePrefix(peer.subnet) }));
-  const regular = placed.flatMap(({ peer, subnet }) => {
-    const place = placeOf(numbering, subnet);
-    return place === null ? [] : [{ peer, slot: place }];
-  });
-  const irregular = giveSlots(
+  const regular: PlacedPeer[] = [];
+  const others: { peer: Peer; subnet: Prefix }[] = [];
+  for (const peer of peers) {
+    const subnet = parsePrefix(peer.subnet);
+    const slot = placeOf(numbering, subnet);
+    if (slot === null) others.push({ peer, subnet });
+    else regular.push({ peer, slot });
+  }
+  const irregular = giveSlots(maps, numbering, others);
+  writeSources(
     maps,
-    numbering,
-    placed.filter(({ subnet }) => placeOf(numbering, subnet) === null),
+    [...regular, ...irregular].map(({ peer, slot }) => ({
+      address: parseIpv4(peer.publicIp),
+      slot,
+    })),
   );
-  writeSources(maps, [...regular, ...irregular]);
+  leaveSources(maps, new Set(peers.map(({ subnet }) => subnet)), peers);
   writeArray(maps, regular);
   for (const { peer, subnet, slot } of irregular) {
     updateElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet), encodePeer(peer, slot));
   }
   if (irregular.length > 0) writeIrregular(maps, true);
-  // A change may have left the PublicIP that the peer had before.
-  dropUnusedSources(maps);
 }
 
 /** A slot behind the array's for each irregular peer: the one it has, or the lowest that is free. */
@@ -148,7 +160,7 @@ function encodePeer({ publicIp, mac }: Peer, slot: number, into?: Buffer, at?: n
   return encodeStruct(peerLayout, { address: parseIpv4(publicIp), slot, mac, valid: 1 }, into, at);
 }
 
-function writeArray(maps: OpenMaps, regular: { peer: Peer; slot: number }[]): void {
+function writeArray(maps: OpenMaps, regular: readonly PlacedPeer[]): void {
   const keys = Buffer.alloc(4 * regular.length);
   const values = Buffer.alloc(peerLayout.size * regular.length);
   for (const [at, { peer, slot }] of regular.entries()) {
@@ -158,16 +170,6 @@ function writeArray(maps: OpenMaps, regular: { peer: Peer; slot: number }[]): vo
   updateBatch(maps.peers.fd, keys, values, regular.length);
 }
 
-function writeSources(maps: OpenMaps, peers: { peer: Peer; slot: number }[]): void {
-  const keys = Buffer.alloc(4 * peers.length);
-  const values = Buffer.alloc(sourceLayout.size * peers.length);
-  for (const [at, { peer, slot }] of peers.entries()) {
-    keys.writeUInt32BE(parseIpv4(peer.publicIp), 4 * at);
-    values.writeUInt32LE(slot, sourceLayout.size * at);
-  }
-  updateBatch(maps.sources.fd, keys, values, peers.length);
-}
-
 /** Removes peers and forgets what was counted for them. */
 export function removePeers(maps: OpenMaps, subnets: readonly string[]): void {
   const numbering = readNumbering(maps);
@@ -175,35 +177,28 @@ export function removePeers(maps: OpenMaps, subnets: readonly string[]): void {
   const empty = Buffer.alloc(peerLayout.size);
   const noTraffic = Buffer.alloc(trafficLayout.size * possibleCpus());
   const key = Buffer.alloc(4);
+  leaveSources(maps, new Set(subnets), []);
   for (const text of subnets) {
     const subnet = parsePrefix(text);
     const place = placeOf(numbering, subnet);
-    key.writeUInt32LE(place ?? slots.get(text) ?? 0);
+    const slot = place ?? slots.get(text);
+    if (slot === undefined) continue;
+    key.writeUInt32LE(slot);
     if (place === null) deleteElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet));
     else updateElement(maps.peers.fd, key, empty);
-    if (place !== null || slots.has(text)) updateElement(maps.peer_counters.fd, key, noTraffic);
+    updateElement(maps.peer_counters.fd, key, noTraffic);
   }
   writeIrregular(maps, readTrie(maps).length > 0);
-  dropUnusedSources(maps);
 }
 
-function dropUnusedSources(maps: OpenMaps): void {
-  const used = new Set([...readArray(maps), ...readTrie(maps)].map(({ peer }) => peer.address));
-  for (const address of readSources(maps)) {
-    if (used.has(address)) continue;
-    const key = Buffer.alloc(4);
-    key.writeUInt32BE(address);
-    deleteElement(maps.sources.fd, key);
+/** Drops the PublicIPs that only these subnets' entries have, and that none of the entries to come will have. */
+function leaveSources(maps: OpenMaps, subnets: ReadonlySet<string>, coming: readonly Peer[]): void {
+  const leaving = new Set<string>();
+  const staying = new Set(coming.map(({ publicIp }) => publicIp));
+  for (const [subnet, { publicIp }] of readPeers(maps)) {
+    if (subnets.has(subnet)) leaving.add(publicIp);
+    else staying.add(publicIp);
   }
-}
-
-function readSources(maps: OpenMaps): number[] {
-  const addresses: number[] = [];
-  let key: Buffer | null = null;
-  for (;;) {
-    const next: Buffer = Buffer.alloc(4);
-    if (!nextKey(maps.sources.fd, key, next)) return addresses;
-    addresses.push(next.readUInt32BE());
-    key = next;
-  }
+  for (const publicIp of leaving)
+    if (!staying.has(publicIp)) removeSource(maps, parseIpv4(publicIp));
 }

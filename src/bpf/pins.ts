@@ -2,15 +2,19 @@
  * Where things are pinned. Under `<bpffs>/tartan/<network>/`: a folder for each generation, with its maps and programs
  * by name, and `links/` with a link for each program. bpffs allows no dots in names.
  */
-import { mkdirSync, readdirSync, renameSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf, TartanError } from '../errors.ts';
+import { makeFolders } from '../folders.ts';
 
 /** `BPF_FS_MAGIC`, <linux/magic.h>. */
 const BPF_FS_MAGIC = 0xcafe4a11;
 
 /** What a generation is called while it is not complete. */
 const UNFINISHED = 'new-';
+
+/** An empty folder that tells whose pins these are: the inode of the network namespace. */
+const OWNER = 'netns-';
 
 export interface Pins {
   readonly root: string;
@@ -38,9 +42,31 @@ function listFolder(path: string): string[] {
   }
 }
 
+/** What is pinned in a generation. */
+export function listGeneration(pins: Pins, name: string): string[] {
+  return listFolder(pins.generation(name));
+}
+
 /** Names of the generations that are pinned and complete. */
 export function listGenerations(pins: Pins): string[] {
-  return listFolder(pins.root).filter((name) => name !== 'links' && !name.startsWith(UNFINISHED));
+  return listFolder(pins.root).filter(
+    (name) => name !== 'links' && !name.startsWith(UNFINISHED) && !name.startsWith(OWNER),
+  );
+}
+
+/** Inodes of the network namespaces, as /proc/self/ns/net shows them, whose pins lie here: one, or none yet. */
+export function listOwners(pins: Pins): number[] {
+  return listFolder(pins.root)
+    .filter((name) => name.startsWith(OWNER))
+    .map((name) => Number(name.slice(OWNER.length)));
+}
+
+/** Writes down that the pins are this network namespace's. */
+export function claimPins(bpffs: string, pins: Pins, networkNamespace: number): void {
+  makePinFolder(bpffs, join(pins.root, `${OWNER}${networkNamespace}`));
+  for (const inode of listOwners(pins)) {
+    if (inode !== networkNamespace) removeIfEmpty(join(pins.root, `${OWNER}${inode}`));
+  }
 }
 
 /** Programs that have a pinned link. */
@@ -48,25 +74,32 @@ export function listLinks(pins: Pins): string[] {
   return listFolder(join(pins.root, 'links'));
 }
 
-/**
- * Makes a folder on the BPF file system.
- * @throws TartanError `MISSING` if there is no BPF file system
- */
-export function makePinFolder(bpffs: string, path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new TartanError('FILE', `cannot make ${path}: ${messageOf(cause)}`, mountHint(bpffs), {
-      cause,
-    });
-  }
-  if (statfsSync(path).type === BPF_FS_MAGIC) return;
-  removeFolders(path, dirname(join(bpffs, 'tartan')));
-  throw new TartanError('MISSING', `there is no BPF file system at ${bpffs}`, mountHint(bpffs));
+/** @throws TartanError `MISSING` if there is no BPF file system */
+export function requireBpffs(bpffs: string): void {
+  if (existsSync(bpffs) && statfsSync(bpffs).type === BPF_FS_MAGIC) return;
+  throw new TartanError(
+    'MISSING',
+    `there is no BPF file system at ${bpffs}`,
+    `Mount one (\`mount -t bpf bpf ${bpffs}\`), or name another with --bpffs.`,
+  );
 }
 
-function mountHint(bpffs: string): string {
-  return `Mount one (\`mount -t bpf bpf ${bpffs}\`), or name another with --bpffs.`;
+/**
+ * Makes a folder on the BPF file system.
+ * @throws TartanError `MISSING` if there is no BPF file system, `FILE`
+ */
+export function makePinFolder(bpffs: string, path: string): void {
+  requireBpffs(bpffs);
+  try {
+    makeFolders(path, 0o700);
+  } catch (cause) {
+    throw new TartanError(
+      'FILE',
+      `cannot make ${path}: ${messageOf(cause)}`,
+      'Run it as root, or name another BPF file system with --bpffs.',
+      { cause },
+    );
+  }
 }
 
 /** Removes what a run that was cut short left behind. */
@@ -76,8 +109,9 @@ export function removeUnfinished(pins: Pins): void {
   }
 }
 
-/** The commit of a load: from here on the generation counts. */
+/** The commit of a load: from here on the generation counts, in the place of one that had lost a pin. */
 export function finishGeneration(pins: Pins, name: string): void {
+  removePinFolder(pins.generation(name));
   renameSync(pins.unfinished(name), pins.generation(name));
 }
 
@@ -105,6 +139,8 @@ export function removePin(path: string): void {
 /** Removes the network's folders, and `tartan/` itself, as far as they are empty. */
 export function removeEmptyFolders(pins: Pins): void {
   removeIfEmpty(join(pins.root, 'links'));
+  if (listFolder(pins.root).some((name) => !name.startsWith(OWNER))) return;
+  for (const name of listFolder(pins.root)) removeIfEmpty(join(pins.root, name));
   removeFolders(pins.root, dirname(dirname(pins.root)));
 }
 

@@ -35,6 +35,23 @@ const readers: Record<Kind, (buffer: Buffer, offset: number) => string | number>
   mac: (buffer, offset) => formatMac(buffer.subarray(offset, offset + 6)),
 };
 
+/** A layout's fields as a list: thousands of structs are coded in a row. */
+const fieldLists = new WeakMap<Layout, readonly Field[]>();
+
+interface Field {
+  readonly name: string;
+  readonly offset: number;
+  readonly kind: Kind;
+}
+
+function fieldsOf(layout: Layout): readonly Field[] {
+  const known = fieldLists.get(layout);
+  if (known) return known;
+  const fields = Object.entries(layout.fields).map(([name, field]) => ({ name, ...field }));
+  fieldLists.set(layout, fields);
+  return fields;
+}
+
 /** Writes a struct at an offset of the buffer. */
 export function encodeStruct<L extends Layout>(
   layout: L,
@@ -42,7 +59,7 @@ export function encodeStruct<L extends Layout>(
   buffer: Buffer = Buffer.alloc(layout.size),
   at = 0,
 ): Buffer {
-  for (const [name, { offset, kind }] of Object.entries(layout.fields)) {
+  for (const { name, offset, kind } of fieldsOf(layout)) {
     writers[kind](buffer, values[name as keyof StructOf<L>] as never, at + offset);
   }
   return buffer;
@@ -50,9 +67,9 @@ export function encodeStruct<L extends Layout>(
 
 /** Reads a struct at an offset of the buffer. */
 export function decodeStruct<L extends Layout>(layout: L, buffer: Buffer, at = 0): StructOf<L> {
-  const entries = Object.entries(layout.fields).map(([name, { offset, kind }]) => [
-    name,
-    readers[kind](buffer, at + offset),
-  ]);
-  return Object.fromEntries(entries);
+  const values: Record<string, string | number> = {};
+  for (const { name, offset, kind } of fieldsOf(layout)) {
+    values[name] = readers[kind](buffer, at + offset);
+  }
+  return values as StructOf<L>;
 }

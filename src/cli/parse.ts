@@ -61,6 +61,11 @@ function withoutValue(message: string): string {
   return message.replace(/'(-[^'=]*)=.*'/, "'$1'");
 }
 
+/** `http://user:password@host` without what is nobody's business. */
+function withoutLogin(url: string): string {
+  return url.replace(/\/\/.*@/, '//…@');
+}
+
 /** commander's spelling of a flag. */
 function camelCase(name: string): string {
   return name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
@@ -79,7 +84,7 @@ function refuseContradictions(options: Options): void {
   if (options.store !== null && options['etcd-endpoints'] !== null) {
     throw new TartanError(
       'USAGE',
-      'two stores are named: one by --store, and etcd by --etcd-endpoints',
+      `two stores are named: ${withoutLogin(options.store)} and etcd ${options['etcd-endpoints'].map(withoutLogin).join(',')}`,
       'Leave out --store or --etcd-endpoints (or its variable).',
     );
   }

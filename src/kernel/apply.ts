@@ -1,7 +1,7 @@
 import { loadGeneration, type OpenMaps, openMaps } from '../bpf/generation.ts';
 import { attach, detach } from '../bpf/links.ts';
 import { removePeers, writePeers } from '../bpf/peer_maps.ts';
-import { type Pins, removeEmptyFolders, removeGeneration } from '../bpf/pins.ts';
+import { claimPins, type Pins, removeEmptyFolders, removeGeneration } from '../bpf/pins.ts';
 import { type DeviceIndexes, writeSettings } from '../bpf/settings.ts';
 import type { Op } from '../plan/op.ts';
 import type { Address, Link, Route } from '../plan/state.ts';
@@ -14,6 +14,7 @@ export interface Site {
   readonly bpffs: string;
   readonly pins: Pins;
   readonly devices: DeviceIndexes;
+  readonly networkNamespace: number;
 }
 
 /** Carries out one op. */
@@ -46,11 +47,13 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
         op.routes.map((route) => `route delete ${formatRoute(route)}`),
       );
     case 'bpf.load':
+      claimPins(bpffs, pins, site.networkNamespace);
       return loadGeneration(bpffs, pins, op.generation, op.subnetCount);
     case 'bpf.unload':
       removeGeneration(pins, op.generation);
       return removeEmptyFolders(pins);
     case 'bpf.attach':
+      claimPins(bpffs, pins, site.networkNamespace);
       return attach(bpffs, pins, {
         ...op.attachment,
         ifindex: requireDevice(devices, op.attachment.device),

@@ -3,6 +3,11 @@ import type { ObservedState } from '../plan/state.ts';
 
 /** The only door to the kernel. */
 export interface Kernel {
+  /**
+   * Whether the programs can be loaded here: asked before anything is changed.
+   * @throws TartanError `MISSING` naming what it takes
+   */
+  requireReady(): Promise<void>;
   /** What of ours stands in the kernel now, and what stands in our way. Reads only. */
   observe(): Promise<ObservedState>;
   /** Carries out one op; rejects with `KERNEL` (or a more exact code) naming op and object. */

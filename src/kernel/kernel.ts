@@ -1,7 +1,14 @@
 /** The kernel, for real: iproute2 for devices, addresses and routes, bpf(2) for programs and maps. */
 
+import { requireLibrary } from '../bpf/generation.ts';
 import { detach } from '../bpf/links.ts';
-import { listLinks, pinsOf, removeEmptyFolders, removeUnfinished } from '../bpf/pins.ts';
+import {
+  listLinks,
+  pinsOf,
+  removeEmptyFolders,
+  removeUnfinished,
+  requireBpffs,
+} from '../bpf/pins.ts';
 import { messageOf, TartanError } from '../errors.ts';
 import type { Op } from '../plan/op.ts';
 import { indexOfInterface, nameOfInterface } from '../sys/interfaces.ts';
@@ -14,18 +21,25 @@ export interface KernelOptions {
   readonly network: string;
   /** Mount point of a BPF file system. */
   readonly bpffs: string;
+  /** Inode of this process's network namespace. */
+  readonly networkNamespace: number;
 }
 
 const devices = { indexOf: indexOfInterface, nameOf: nameOfInterface };
 
 /** The kernel of this process's network namespace. */
-export function openKernel({ network, bpffs }: KernelOptions): Kernel {
-  const pins = pinsOf(bpffs, network);
+export function openKernel({ network, bpffs, networkNamespace }: KernelOptions): Kernel {
+  const site = { network, bpffs, pins: pinsOf(bpffs, network), devices, networkNamespace };
+  const { pins } = site;
   return {
-    observe: () => observe({ network, pins, devices }),
+    async requireReady() {
+      requireLibrary();
+      requireBpffs(bpffs);
+    },
+    observe: () => observe(site),
     async apply(op) {
       try {
-        await applyOp({ network, bpffs, pins, devices }, op);
+        await applyOp(site, op);
       } catch (error) {
         throw toOpError(op, error);
       }

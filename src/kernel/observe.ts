@@ -1,9 +1,10 @@
-import { openMaps, programId } from '../bpf/generation.ts';
+import { findFlaw, openMaps, programId } from '../bpf/generation.ts';
 import { readLinks } from '../bpf/links.ts';
 import { readBuild } from '../bpf/object_file.ts';
 import { readPeers } from '../bpf/peer_maps.ts';
-import { listGenerations, type Pins } from '../bpf/pins.ts';
+import { listGenerations, listOwners, type Pins } from '../bpf/pins.ts';
 import { type DeviceIndexes, readSettings } from '../bpf/settings.ts';
+import { TartanError } from '../errors.ts';
 import {
   type Generation,
   generationPrefix,
@@ -28,10 +29,14 @@ export interface Scope {
   readonly network: string;
   readonly pins: Pins;
   readonly devices: DeviceIndexes;
+  /** Inode of this process's. */
+  readonly networkNamespace: number;
 }
 
 /** What of ours stands in the kernel. */
-export async function observe({ network, pins, devices }: Scope): Promise<ObservedState> {
+export async function observe(scope: Scope): Promise<ObservedState> {
+  const { network, pins, devices } = scope;
+  requireOwnPins(scope);
   const [interfaces, allRoutes] = await Promise.all([readIpInterfaces(), observeRoutes()]);
   const links = await observeLinks(network, interfaces);
   const build = readBuild('vxlan');
@@ -51,6 +56,20 @@ export async function observe({ network, pins, devices }: Scope): Promise<Observ
     attachments: observeAttachments(pins, devices),
     builds: { vxlan: build },
   };
+}
+
+/**
+ * Another network namespace's pins are in use as long as a link among them is on a device. Those of a namespace that is
+ * gone are left-overs, and made good use of.
+ */
+function requireOwnPins({ pins, networkNamespace }: Scope): void {
+  const other = listOwners(pins).find((inode) => inode !== networkNamespace);
+  if (other === undefined || !readLinks(pins).some(({ ifindex }) => ifindex !== 0)) return;
+  throw new TartanError(
+    'PINS_FOREIGN',
+    `the pins in ${pins.root} are another network namespace's (${other}), and in use`,
+    'Give each network namespace its own --bpffs, or run it there.',
+  );
 }
 
 async function observeRoutes(): Promise<Route[]> {
@@ -75,6 +94,8 @@ function observeGenerations(
     listGenerations(pins).map((name): [string, Generation] => {
       if (ours === null || !name.startsWith(ours))
         return [name, { settings: null, peers: new Map() }];
+      const flaw = findFlaw(pins, name);
+      if (flaw) return [name, { settings: null, peers: new Map(), flaw }];
       using maps = openMaps(pins, name);
       return [name, { settings: readSettings(maps, devices), peers: readPeers(maps) }];
     }),

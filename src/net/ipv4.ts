@@ -3,14 +3,32 @@ import { TartanError } from '../errors.ts';
 /** The highest IPv4 address, 255.255.255.255. */
 export const MAX_IPV4 = 0xffff_ffff;
 
-/** Four decimal octets without leading zeros: `010` would be octal to some readers and decimal to others. */
-const OCTET = '(0|[1-9][0-9]{0,2})';
-const DOTTED_QUAD = new RegExp(`^${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}$`);
+const DOT = 46;
+const ZERO = 48;
 
+/**
+ * Four decimal octets without leading zeros: `010` would be octal to some readers and decimal to others. Character by
+ * character, because a network's worth of leases passes through here at each change.
+ */
 function readIpv4(text: string): number | null {
-  const octets = DOTTED_QUAD.exec(text)?.slice(1).map(Number);
-  if (!octets?.every((octet) => octet <= 255)) return null;
-  return octets.reduce((address, octet) => address * 256 + octet, 0);
+  let address = 0;
+  let octet = -1;
+  let dots = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === DOT) {
+      if (octet === -1 || dots === 3) return null;
+      address = address * 256 + octet;
+      octet = -1;
+      dots += 1;
+      continue;
+    }
+    const digit = code - ZERO;
+    if (digit < 0 || digit > 9 || octet === 0) return null;
+    octet = octet === -1 ? digit : octet * 10 + digit;
+    if (octet > 255) return null;
+  }
+  return dots === 3 && octet !== -1 ? address * 256 + octet : null;
 }
 
 /** Whether the text is an address that {@link parseIpv4} accepts. */

@@ -1,5 +1,10 @@
 /** From what is and what is to be to the steps in between: pure. */
-import { diffDataplane, orphanedAttachments, staleGenerations } from './diff_dataplane.ts';
+import {
+  diffDataplane,
+  loadGeneration,
+  orphanedAttachments,
+  staleGenerations,
+} from './diff_dataplane.ts';
 import { diffLinks } from './diff_links.ts';
 import type { Op } from './op.ts';
 import type { DesiredState, ObservedState, Route } from './state.ts';
@@ -25,13 +30,16 @@ export function diff(desired: DesiredState, observed: ObservedState): Op[] {
   const addresses = difference(desired.addresses, here.addresses);
   return [
     ...changeRoutes('routes.remove', routes.surplus),
-    ...addresses.surplus.map((address): Op => ({ op: 'address.remove', address })),
+    // What can fail for want of something on the host comes before anything is taken away or made.
+    ...loadGeneration(desired.dataplane, observed),
     ...links.remove,
     ...orphanedAttachments(desired, here),
     ...links.add,
     ...diffDataplane(desired.dataplane, here, links.replaced),
     ...links.open,
+    // The new one first: with the last address of a device, the kernel removes all its routes.
     ...addresses.missing.map((address): Op => ({ op: 'address.add', address })),
+    ...addresses.surplus.map((address): Op => ({ op: 'address.remove', address })),
     ...links.up,
     ...changeRoutes('routes.add', routes.missing),
     ...staleGenerations(desired.dataplane, observed),

@@ -21,16 +21,13 @@ export function diffDataplane(
   replaced: ReadonlySet<string>,
 ): Op[] {
   if (desired === null) return [];
-  const { object, settings } = desired;
+  const { settings } = desired;
   const generation = wantedGeneration(desired, observed);
   const found = observed.generations.get(generation);
   const stale =
     found?.settings == null || replaced.has(settings.device) || replaced.has(settings.underlay);
   const peers = diffPeers(desired.peers, found?.peers ?? new Map());
   return [
-    ...(found
-      ? []
-      : [{ op: 'bpf.load', object, generation, subnetCount: settings.subnetCount } as const]),
     ...(stale || !sameSettings(found.settings, settings)
       ? [{ op: 'settings.write', generation, settings } as const]
       : []),
@@ -44,6 +41,26 @@ export function diffDataplane(
       .filter((wanted) => !isAttached(wanted, generation, observed))
       .map((attachment): Op => ({ op: 'bpf.attach', attachment, generation })),
   ];
+}
+
+/**
+ * The generation that is wanted, if it is not there whole.
+ * @throws TartanError `PINS_FOREIGN` if its name is taken by something that is not ours; `MISSING`
+ */
+export function loadGeneration(desired: Dataplane | null, observed: ObservedState): Op[] {
+  if (desired === null) return [];
+  const { object, settings } = desired;
+  const generation = wantedGeneration(desired, observed);
+  const found = observed.generations.get(generation);
+  if (found?.flaw?.kind === 'foreign') {
+    throw new TartanError(
+      'PINS_FOREIGN',
+      `what is pinned as ${generation} is not ours: ${found.flaw.detail}`,
+      'Run `tartan teardown`, which removes the pins, then `tartan join`.',
+    );
+  }
+  if (found && !found.flaw) return [];
+  return [{ op: 'bpf.load', object, generation, subnetCount: settings.subnetCount }];
 }
 
 /** Programs that stand where they are no longer wanted, on devices that stay. */
@@ -77,7 +94,9 @@ function wantedGeneration({ object, settings }: Dataplane, { builds }: ObservedS
   );
 }
 
+/** A program of a generation that is loaded anew is not: it reads the old one's maps. */
 function isAttached(wanted: Attachment, generation: string, observed: ObservedState): boolean {
+  if (observed.generations.get(generation)?.flaw) return false;
   return observed.attachments.some(
     (found) => samePlace(wanted, found) && found.generation === generation,
   );

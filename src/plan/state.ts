@@ -98,6 +98,8 @@ export interface DesiredState {
 export interface Generation {
   readonly settings: VxlanSettings | null;
   readonly peers: ReadonlyMap<string, Peer>;
+  /** `incomplete`: pins are missing, it is to be loaded anew. `foreign`: a map in it is not one that we made. */
+  readonly flaw?: { readonly kind: 'incomplete' | 'foreign'; readonly detail: string };
 }
 
 /** What the host looks like, as far as it is ours (and what stands in the way). */

@@ -1,16 +1,9 @@
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  type Stats,
-  statSync,
-  utimesSync,
-} from 'node:fs';
+import { closeSync, openSync, type Stats, statSync, utimesSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TartanError } from '../errors.ts';
+import { makeFolders } from '../folders.ts';
 import { fileStoreError, isBusy } from './file_errors.ts';
 import { prepareSchema } from './file_schema.ts';
 
@@ -86,20 +79,8 @@ interface Connection {
 
 /** Mode 0600: a network config may hold a pre-shared key. SQLite gives its side files the same mode. */
 function createFile(path: string): void {
-  createFolders(dirname(path));
+  makeFolders(dirname(path));
   closeSync(openSync(path, 'a', 0o600));
-}
-
-/** Not by mkdir's own `recursive`: in /proc, where ENOENT is the answer to every mkdir, Node tries for ever. */
-function createFolders(folder: string): void {
-  if (existsSync(folder)) return;
-  createFolders(dirname(folder));
-  try {
-    mkdirSync(folder, 0o755);
-  } catch (error) {
-    // Another process may have been first.
-    if (!existsSync(folder)) throw error;
-  }
 }
 
 function connect(path: string): Connection {

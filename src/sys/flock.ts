@@ -1,5 +1,5 @@
 /** Advisory locks that the kernel releases with the process, however it dies: flock(2). */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { koffi, libc, SystemError } from './libc.ts';
 
 const LOCK_EX = 2;
@@ -16,10 +16,22 @@ export interface FileLock {
  * @returns null: another process holds it
  */
 export function lockFile(path: string): FileLock | null {
-  const fd = openSync(path, 'a', 0o600);
-  if (flock(fd, LOCK_EX | LOCK_NB) === 0) return { release: () => closeSync(fd) };
-  const error = new SystemError(`flock ${path}`, koffi.errno());
-  closeSync(fd);
-  if (error.errno === 'EAGAIN' || error.errno === 'EWOULDBLOCK') return null;
-  throw error;
+  for (;;) {
+    const fd = openSync(path, 'a', 0o600);
+    if (flock(fd, LOCK_EX | LOCK_NB) !== 0) {
+      const error = new SystemError(`flock ${path}`, koffi.errno());
+      closeSync(fd);
+      if (error.errno === 'EAGAIN' || error.errno === 'EWOULDBLOCK') return null;
+      throw error;
+    }
+    if (isStillAt(fd, path)) return { release: () => closeSync(fd) };
+    closeSync(fd);
+  }
+}
+
+/** Whoever held the lock may have removed the file between our open and our lock: then it locks nobody out. */
+function isStillAt(fd: number, path: string): boolean {
+  const there = statSync(path, { throwIfNoEntry: false });
+  const ours = fstatSync(fd);
+  return there?.ino === ours.ino && there.dev === ours.dev;
 }

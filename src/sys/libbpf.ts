@@ -44,6 +44,10 @@ function bind() {
 let bound: ReturnType<typeof bind> | undefined;
 
 /** @throws Error of the dynamic linker where libbpf.so.1 is missing */
+export function openLibrary(): void {
+  libbpf();
+}
+
 function libbpf(): ReturnType<typeof bind> {
   if (!bound) {
     bound = bind();

@@ -127,7 +127,7 @@ test("another network namespace's state is refused", async () => {
   await using host = await testHost();
   await join(host.world, host.settings);
   const { version: _, ...state } = (await readState(pathOf(host))) ?? assert.fail();
-  await writeState(pathOf(host), { ...state, networkNamespace: 1 });
+  await writeState(pathOf(host), { ...state, networkNamespace: 1, bpffs: '/elsewhere' });
   await assert.rejects(join(host.world, host.settings), { code: 'PINS_FOREIGN' });
 });
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { join } from '../../src/agent/join.ts';
+import { statePath } from '../../src/agent/state_file.ts';
 import { previewTeardown, teardown } from '../../src/agent/teardown.ts';
 import { TartanError } from '../../src/errors.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
-import { type TestHost, testHost, vxlanAttributes } from './world.ts';
+import { recordingKernel, type TestHost, testHost, vxlanAttributes } from './world.ts';
 
 function partsOf({ world, store, settings }: TestHost) {
   return {
@@ -81,4 +82,33 @@ test('a lease and a subnet.env of somebody else stay', async () => {
   assert.deepEqual([report.leaseRemoved, report.changed], [false, true]);
   assert.equal((await host.store.list()).leases.length, 1);
   assert.match(await readFile(host.settings.subnetFile, 'utf8'), /10\.77/);
+});
+
+test('where the state was lost, the kernel tells what this host had', async () => {
+  await using host = await testHost();
+  const { subnet } = await join(host.world, host.settings);
+  const write = host.kernel.ops.find(({ op }) => op === 'settings.write');
+  assert(write?.op === 'settings.write');
+  await rm(statePath(host.settings.stateDir, host.settings.network));
+  const observed = {
+    ...(await host.kernel.observe()),
+    generations: new Map([[write.generation, { settings: write.settings, peers: new Map() }]]),
+  };
+  const { world, settings } = partsOf(host);
+  const kernel = recordingKernel(observed);
+  const report = await teardown({ ...world, kernel }, settings);
+  assert.deepEqual(report, { subnet, leaseRemoved: true, changed: true });
+  assert.deepEqual(await filesOf(host), []);
+});
+
+test('what a killed writer left half-written goes too', async () => {
+  await using host = await testHost();
+  await join(host.world, host.settings);
+  const { subnetFile, stateDir, network } = host.settings;
+  await rm(subnetFile);
+  await writeFile(`${subnetFile}.tmp`, 'FLANNEL_NET');
+  await writeFile(`${statePath(stateDir, network)}.tmp`, '{');
+  const { world, settings } = partsOf(host);
+  await teardown(world, settings);
+  assert.deepEqual(await filesOf(host), []);
 });

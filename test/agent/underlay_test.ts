@@ -21,16 +21,16 @@ const find = (ifaces: string[], publicIp: string | null = null) =>
 
 test('without a name it is the interface of the default route', async () => {
   assert.deepEqual(await find([]), {
-    interface: { name: 'eth0', address: '10.0.0.1', mtu: 1500 },
+    interface: { name: 'eth0', address: '10.0.0.1', prefixLength: 24, mtu: 1500 },
     publicIp: '10.0.0.1',
   });
 });
 
 test('by name, its first address that is not link-local counts; by address, that one', async () => {
   const byName = await find(['eth1']);
-  assert.deepEqual(byName.interface, { name: 'eth1', address: '10.1.0.1', mtu: 9000 });
+  assert.deepEqual(byName.interface, { name: 'eth1', address: '10.1.0.1', prefixLength: 24, mtu: 9000 });
   const byAddress = await find(['10.1.0.2']);
-  assert.deepEqual(byAddress.interface, { name: 'eth1', address: '10.1.0.2', mtu: 9000 });
+  assert.deepEqual(byAddress.interface, { name: 'eth1', address: '10.1.0.2', prefixLength: 24, mtu: 9000 });
   assert.equal(byAddress.publicIp, '10.1.0.2');
 });
 

@@ -38,6 +38,7 @@ export function recordingKernel(observed: ObservedState = EMPTY): RecordingKerne
     failNext(error) {
       failure = error;
     },
+    async requireReady() {},
     observe: async () => observed,
     async apply(op) {
       const error = failure;

@@ -110,6 +110,35 @@ for (const [what, observed, next] of [
   });
 }
 
+test('a generation that lost a pin is loaded anew, filled and attached: what runs reads the old maps', () => {
+  const flaw = { kind: 'incomplete', detail: 'counters missing' } as const;
+  const observed: ObservedState = {
+    ...settled,
+    generations: new Map([[GENERATION, { settings: null, peers: new Map(), flaw }]]),
+  };
+  assert.deepEqual(
+    diff(desired, observed).map(({ op }) => op),
+    ['bpf.load', 'settings.write', 'peers.write', 'bpf.attach', 'bpf.attach', 'bpf.attach'],
+  );
+});
+
+test('what is pinned in the place of a generation and is not ours is refused, and removed by leaving', () => {
+  const flaw = { kind: 'foreign', detail: 'peers has another layout (type 1)' } as const;
+  const observed: ObservedState = {
+    ...settled,
+    generations: new Map([[GENERATION, { settings: null, peers: new Map(), flaw }]]),
+  };
+  assert.throws(
+    () => diff(desired, observed),
+    (error) =>
+      error instanceof TartanError &&
+      error.code === 'PINS_FOREIGN' &&
+      error.message.includes(GENERATION) &&
+      error.message.includes(flaw.detail),
+  );
+  assert.deepEqual(diff(nothing, observed).at(-1), { op: 'bpf.unload', generation: GENERATION });
+});
+
 test("a generation's name can be pinned", () => {
   assert.match(generationName('vxlan', BUILD, settings), /^vxlan-0123456789ab-[0-9-]+$/);
 });

@@ -1,0 +1,100 @@
+/** Which prefixes are routed into the overlay, and which peers can be reached through it. */
+import { TartanError } from '../errors.ts';
+import type { NetworkConfig } from '../lease/config.ts';
+import type { Lease } from '../lease/lease.ts';
+import { parseIpv4 } from '../net/ipv4.ts';
+import {
+  coverRange,
+  formatPrefix,
+  lastAddress,
+  type Prefix,
+  prefixContains,
+  prefixesEqual,
+  prefixesOverlap,
+  prefixOf,
+} from '../net/prefix.ts';
+import type { Node } from './contract.ts';
+
+export interface OverlayRoutes {
+  /** The fewest prefixes that cover all that may be leased, and the leases outside of it. */
+  readonly prefixes: readonly Prefix[];
+  readonly reachable: readonly Lease[];
+  /** What of the others is wrong. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Plans the routes. The own subnet is never routed by itself: that route belongs to the pods' bridge. A peer whose
+ * PublicIP lies in the overlay would have its outer packets routed into the tunnel again: it is left out, and so is a
+ * lease outside the network that would draw a host's address in.
+ * @throws TartanError `CONFIG_INVALID` if an address of this host lies in the overlay
+ */
+export function planRoutes(
+  config: NetworkConfig,
+  node: Node,
+  own: Lease,
+  peers: readonly Lease[],
+): OverlayRoutes {
+  const lastSubnet = prefixOf(config.subnetMax, config.subnetLength);
+  const cover = coverRange(config.subnetMin, lastAddress(lastSubnet));
+  const underlay = prefixOf(parseIpv4(node.interface.address), node.interface.prefixLength);
+  requireOutside(cover, underlay, node);
+
+  const warnings: string[] = [];
+  const reachable: Lease[] = [];
+  const beyond: Prefix[] = [];
+  for (const lease of peers) {
+    const { subnet, attributes } = lease;
+    const inside = swallows(cover, underlay, parseIpv4(attributes.publicIp));
+    const isBeyond = !cover.some((prefix) => covers(prefix, subnet));
+    if (inside) {
+      warnings.push(
+        `left out ${formatPrefix(subnet)}: its PublicIP ${attributes.publicIp} lies in the overlay itself (${formatPrefix(inside)})`,
+      );
+    } else if (
+      isBeyond &&
+      ownAddresses(node).some(({ address }) => swallows([subnet], underlay, address))
+    ) {
+      warnings.push(`left out ${formatPrefix(subnet)}: an address of this host lies in it`);
+    } else {
+      reachable.push(lease);
+      if (isBeyond) beyond.push(subnet);
+    }
+  }
+  const prefixes = [...cover, ...beyond].filter((prefix) => !prefixesEqual(prefix, own.subnet));
+  return { prefixes, reachable, warnings };
+}
+
+function ownAddresses({ publicIp, interface: { name, address } }: Node) {
+  return [
+    { address: parseIpv4(publicIp), text: publicIp, whose: "this host's PublicIP" },
+    { address: parseIpv4(address), text: address, whose: `the address of ${name}` },
+  ];
+}
+
+function requireOutside(cover: readonly Prefix[], underlay: Prefix, node: Node): void {
+  for (const { address, text, whose } of ownAddresses(node)) {
+    const prefix = swallows(cover, underlay, address);
+    if (prefix === undefined) continue;
+    throw new TartanError(
+      'CONFIG_INVALID',
+      `${whose}, ${text}, lies in the overlay itself (${formatPrefix(prefix)})`,
+      'Choose a Network that does not overlap the addresses of the hosts.',
+    );
+  }
+}
+
+/** The prefix whose route an address would take; none if the underlay's own route is the more specific one. */
+function swallows(
+  prefixes: readonly Prefix[],
+  underlay: Prefix,
+  address: number,
+): Prefix | undefined {
+  const found = prefixes.find((prefix) => prefixContains(prefix, address));
+  const isConnected = prefixContains(underlay, address);
+  return found && isConnected && underlay.length > found.length ? undefined : found;
+}
+
+function covers(prefix: Prefix, subnet: Prefix): boolean {
+  return prefix.length <= subnet.length && prefixesOverlap(prefix, subnet);
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { TartanError } from '../../src/errors.ts';
+import { diff } from '../../src/plan/diff.ts';
+import type { Op } from '../../src/plan/op.ts';
+import { type DesiredState, nothing } from '../../src/plan/state.ts';
+import { aDesiredState, aHost } from './arbitraries.ts';
+import { applyAll, type Host } from './model.ts';
+
+const RUNS = { numRuns: 2000 };
+
+/** The ops, unless a foreign device stands in the way, which other tests look at. */
+function plan(desired: DesiredState, host: Host): Op[] {
+  try {
+    return diff(desired, host);
+  } catch (error) {
+    fc.pre(!(error instanceof TartanError) || error.code !== 'DEVICE_FOREIGN');
+    throw error;
+  }
+}
+
+test('the ops of a diff lead to the desired state, each of them possible when its turn comes', () => {
+  fc.assert(
+    fc.property(aDesiredState, aHost, (desired, host) => {
+      const after = applyAll(host, plan(desired, host));
+      assert.deepEqual(diff(desired, after), []);
+      assert.deepEqual(
+        after.links.filter(({ kind }) => kind === 'vxlan'),
+        desired.links,
+      );
+      assert.deepEqual(new Set(after.routes), new Set(desired.routes));
+      assert.deepEqual(new Set(after.addresses), new Set(desired.addresses));
+      assert.deepEqual(
+        [...after.generations.values()],
+        [{ settings: desired.dataplane?.settings, peers: desired.dataplane?.peers }],
+      );
+      assert.equal(after.attachments.length, desired.dataplane?.attachments.length);
+    }),
+    RUNS,
+  );
+});
+
+test('a run that was cut short after any op is healed by the next', () => {
+  fc.assert(
+    fc.property(aDesiredState, aHost, fc.nat({ max: 14 }), (desired, host, count) => {
+      const cut = applyAll(host, plan(desired, host).slice(0, count));
+      assert.deepEqual(diff(desired, applyAll(cut, diff(desired, cut))), []);
+    }),
+    RUNS,
+  );
+});
+
+test('a change of mind in the middle of a run does no harm', () => {
+  fc.assert(
+    fc.property(aDesiredState, aDesiredState, aHost, fc.nat({ max: 14 }), (a, b, host, count) => {
+      const cut = applyAll(host, plan(a, host).slice(0, count));
+      assert.deepEqual(diff(b, applyAll(cut, plan(b, cut))), []);
+    }),
+    RUNS,
+  );
+});
+
+test('nothing of ours is left when nothing is wanted, also after a run that was cut short', () => {
+  fc.assert(
+    fc.property(aDesiredState, aHost, fc.nat({ max: 14 }), (desired, host, count) => {
+      const cut = applyAll(host, plan(desired, host).slice(0, count));
+      const gone = applyAll(cut, diff(nothing, cut));
+      assert.deepEqual(diff(nothing, gone), []);
+      assert(gone.links.every(({ kind }) => kind === 'foreign'));
+      assert.deepEqual(
+        [gone.addresses, gone.routes, gone.attachments, gone.generations.size],
+        [[], [], [], 0],
+      );
+    }),
+    RUNS,
+  );
+});
+
+test('ops are plain JSON', () => {
+  fc.assert(
+    fc.property(aDesiredState, aHost, (desired, host) => {
+      const ops = plan(desired, host);
+      assert.deepEqual(JSON.parse(JSON.stringify(ops)), ops);
+    }),
+  );
+});

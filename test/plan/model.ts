@@ -1,0 +1,176 @@
+/**
+ * What each op does to the state that describes a host, with the rules that the kernel holds ops to. Nothing of how the
+ * kernel works: only what the plan may rely on.
+ */
+import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
+import type { Op } from '../../src/plan/op.ts';
+import type { Attachment, Generation, ObservedState, VxlanLink } from '../../src/plan/state.ts';
+
+export interface Host extends ObservedState {
+  /** Interfaces that are not ours, which programs are attached to as well. */
+  readonly interfaces: readonly string[];
+}
+
+export function applyAll(host: Host, ops: readonly Op[]): Host {
+  return ops.reduce(apply, host);
+}
+
+export function apply(host: Host, op: Op): Host {
+  switch (op.op) {
+    case 'link.add':
+      assert(!hasDevice(host, op.link.name), `${op.link.name} exists`);
+      return { ...host, links: [...host.links, { ...op.link, vni: null, up: false }] };
+    case 'link.remove':
+      return removeLink(host, op.name);
+    case 'link.set':
+      return changeLink(host, op.name, (link) => ({
+        ...link,
+        up: op.up ?? link.up,
+        mtu: op.mtu ?? link.mtu,
+        mac: op.mac ?? link.mac,
+      }));
+    case 'vni.add':
+      assert(programsOn(host, op.device) >= 2, 'packets would get in unchecked');
+      return changeLink(host, op.device, (link) => {
+        assert.equal(link.vni, null);
+        return { ...link, vni: op.vni };
+      });
+    case 'vni.remove':
+      return changeLink(host, op.device, (link) => {
+        assert.equal(link.vni, op.vni);
+        return { ...link, vni: null };
+      });
+    case 'address.add':
+      assert(hasDevice(host, op.address.device));
+      return { ...host, addresses: added(host.addresses, [op.address]) };
+    case 'address.remove':
+      return { ...host, addresses: removed(host.addresses, [op.address]) };
+    case 'routes.add':
+      for (const { device } of op.routes) assert(ourLink(host, device).up, 'network is down');
+      return { ...host, routes: added(host.routes, op.routes) };
+    case 'routes.remove':
+      return { ...host, routes: removed(host.routes, op.routes) };
+    case 'bpf.load':
+      return load(host, op.generation);
+    case 'bpf.unload':
+      return unload(host, op.generation);
+    case 'bpf.attach': {
+      generationOf(host, op.generation);
+      assert(hasDevice(host, op.attachment.device), `no device ${op.attachment.device}`);
+      const others = host.attachments.filter(({ program }) => program !== op.attachment.program);
+      const attachment = { ...op.attachment, generation: op.generation };
+      return { ...host, attachments: [...others, attachment] };
+    }
+    case 'bpf.detach': {
+      const there = host.attachments.filter(({ program }) => program !== op.attachment.program);
+      assert.equal(there.length, host.attachments.length - 1, 'nothing to detach');
+      return { ...host, attachments: there };
+    }
+    case 'settings.write': {
+      const { device, underlay } = op.settings;
+      assert(hasDevice(host, device) && hasDevice(host, underlay), 'no such device');
+      const found = generationOf(host, op.generation);
+      return setGeneration(host, op.generation, { ...found, settings: op.settings });
+    }
+    case 'peers.write': {
+      const peers = new Map(writable(host, op.generation).peers);
+      for (const peer of op.peers) peers.set(peer.subnet, peer);
+      return setGeneration(host, op.generation, { ...generationOf(host, op.generation), peers });
+    }
+    case 'peers.remove': {
+      const peers = new Map(writable(host, op.generation).peers);
+      for (const subnet of op.subnets) assert(peers.delete(subnet), `no peer ${subnet}`);
+      return setGeneration(host, op.generation, { ...generationOf(host, op.generation), peers });
+    }
+  }
+}
+
+function hasDevice({ links, interfaces }: Host, name: string): boolean {
+  return interfaces.includes(name) || links.some((link) => link.name === name);
+}
+
+function ourLink({ links }: Host, name: string): VxlanLink {
+  const link = links.find((one) => one.name === name);
+  assert(link?.kind === 'vxlan', `no device ${name} of ours`);
+  return link;
+}
+
+function changeLink(host: Host, name: string, change: (link: VxlanLink) => VxlanLink): Host {
+  const changed = change(ourLink(host, name));
+  return { ...host, links: host.links.map((link) => (link.name === name ? changed : link)) };
+}
+
+/** Addresses, routes and attachments go with their device; settings that name it are void. */
+function removeLink(host: Host, name: string): Host {
+  assert(hasDevice(host, name), `no device ${name}`);
+  const stays = ({ device }: { device: string }) => device !== name;
+  const generations = [...host.generations].map(([key, found]): [string, Generation] => {
+    const { settings } = found;
+    const isVoid = settings?.device === name || settings?.underlay === name;
+    return [key, isVoid ? { ...found, settings: null } : found];
+  });
+  return {
+    ...host,
+    links: host.links.filter((link) => link.name !== name),
+    addresses: host.addresses.filter(stays),
+    routes: host.routes.filter(stays),
+    attachments: host.attachments.filter(stays),
+    generations: new Map(generations),
+  };
+}
+
+function programsOn({ attachments }: Host, name: string): number {
+  return attachments.filter(({ device, generation }) => device === name && generation !== null)
+    .length;
+}
+
+function added<T>(present: readonly T[], more: readonly T[]): T[] {
+  for (const item of more) assert(!present.some((one) => isDeepStrictEqual(one, item)), 'exists');
+  return [...present, ...more];
+}
+
+function removed<T>(present: readonly T[], fewer: readonly T[]): T[] {
+  for (const item of fewer)
+    assert(
+      present.some((one) => isDeepStrictEqual(one, item)),
+      'missing',
+    );
+  return present.filter((one) => !fewer.some((item) => isDeepStrictEqual(one, item)));
+}
+
+function generationOf({ generations }: Host, name: string): Generation {
+  const found = generations.get(name);
+  assert(found && !found.flaw, `no generation ${name}`);
+  return found;
+}
+
+/** Where a peer's place is, the settings say. */
+function writable(host: Host, name: string): Generation {
+  const found = generationOf(host, name);
+  assert(found.settings, `${name} has no settings yet`);
+  return found;
+}
+
+function setGeneration(host: Host, name: string, generation: Generation): Host {
+  return { ...host, generations: new Map(host.generations).set(name, generation) };
+}
+
+/** Takes the place of one that had lost a pin, whose programs stay where they are attached. */
+function load(host: Host, name: string): Host {
+  const found = host.generations.get(name);
+  assert(!found || found.flaw?.kind === 'incomplete', `${name} is pinned`);
+  const before = found ? unload(host, name) : host;
+  return setGeneration(before, name, { settings: null, peers: new Map() });
+}
+
+/** What is attached goes on, but belongs to no pinned set any more. */
+function unload(host: Host, name: string): Host {
+  assert(host.generations.has(name), `no generation ${name}`);
+  const generations = new Map(host.generations);
+  generations.delete(name);
+  const attachments = host.attachments.map((one): Attachment & { generation: string | null } =>
+    one.generation === name ? { ...one, generation: null } : one,
+  );
+  return { ...host, generations, attachments };
+}
