@@ -62,7 +62,7 @@ int vxlan_receive(struct __sk_buff *skb)
 		return drop(-1 - verdict);
 
 	/* RFC 6040: congestion that the underlay marked goes into the inner header, checksum and all. */
-	if ((outer->ip.tos & ECN_MASK) == ECN_CE) {
+	if ((outer->ip.tos & ECN_MASK) == ECN_CE && (inner->tos & ECN_MASK) != ECN_CE) {
 		count(SLOW_RECEIVE_CONGESTION);
 		return HAND_ON;
 	}

@@ -2,7 +2,7 @@ import { TartanError } from '../errors.ts';
 import { allocate, CANDIDATE_WINDOW } from '../lease/allocate.ts';
 import type { NetworkConfig } from '../lease/config.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
-import { mayTakeOver } from '../lease/ownership.ts';
+import { mayTakeOver, type Newcomer } from '../lease/ownership.ts';
 import { sameAttributes } from '../lease/peers.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { LeaseStore, Snapshot } from '../store/contract.ts';
@@ -11,10 +11,9 @@ import { isDue, LEASE_TTL_SECONDS } from './renewal.ts';
 /** Each lost race doubles the window: after 12, 400,000 candidates, more than any network has nodes. */
 const ATTEMPTS = 12;
 
-export interface LeaseRequest {
+export interface LeaseRequest extends Newcomer {
   readonly store: LeaseStore;
   readonly config: NetworkConfig;
-  readonly publicIp: string;
   /** From subnet.env of an earlier life. */
   readonly previousSubnet: Prefix | null;
   readonly renewMarginSeconds: number;
@@ -52,10 +51,19 @@ export async function planLease(
   request: LeaseRequest,
   window: number = CANDIDATE_WINDOW,
 ): Promise<LeasePlan> {
-  const { store, config, publicIp, previousSubnet, renewMarginSeconds } = request;
+  const { store, config, previousSubnet, renewMarginSeconds } = request;
   const snapshot = await store.list();
   const { leases, rejected } = snapshot;
-  const choice = allocate({ config, leases, rejected, previousSubnet, publicIp, window });
+  const { publicIp, former = null } = request;
+  const choice = allocate({
+    config,
+    leases,
+    rejected,
+    previousSubnet,
+    publicIp,
+    former,
+    window,
+  });
   const { remove } = choice;
   if (choice.kind === 'create') {
     const attributes = request.offer(null);
@@ -64,7 +72,7 @@ export async function planLease(
   // A list does not tell when a lease ends.
   const { subnet } = choice.lease;
   const current = await store.get(subnet);
-  const stillOwn = current !== null && mayTakeOver(current, { publicIp });
+  const stillOwn = current !== null && mayTakeOver(current, request);
   // What is not there any more cannot be renewed: that is a lost race too, and noticed by the store.
   const held = stillOwn ? current : choice.lease;
   const attributes = request.offer(held);

@@ -2,13 +2,15 @@ import type { Backend, Node, Offer } from '../backend/contract.ts';
 import { TartanError } from '../errors.ts';
 import { type NetworkConfig, parseConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
+import type { FormerSelf } from '../lease/ownership.ts';
 import { parseSubnetEnv } from '../lease/subnet_env.ts';
 import { randomMac } from '../net/mac.ts';
-import type { Prefix } from '../net/prefix.ts';
+import { type Prefix, parsePrefix } from '../net/prefix.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import type { LeaseRequest } from './acquire.ts';
 import { readIfPresent } from './atomic_file.ts';
 import type { Converger } from './converge.ts';
+import { readState, statePath } from './state_file.ts';
 import { findUnderlay } from './underlay.ts';
 import type { MemberSettings, World } from './world.ts';
 
@@ -66,11 +68,20 @@ export async function leaseRequest(
     store: world.store,
     config: found.config,
     publicIp: found.node.publicIp,
+    former: await readFormerSelf(settings),
     previousSubnet: await readPreviousSubnet(settings.subnetFile),
     renewMarginSeconds: settings.renewMarginSeconds,
     offer: (earlier) => offerOf(found, earlier).attributes,
     now: world.now,
   };
+}
+
+/** Without a VTEP there is nothing to know the node by once its PublicIP is another. */
+async function readFormerSelf({ stateDir, network }: MemberSettings): Promise<FormerSelf | null> {
+  const state = await readState(statePath(stateDir, network));
+  if (state === null || state.vtepMac === null) return null;
+  const { subnet, publicIp, vtepMac } = state;
+  return { subnet: parsePrefix(subnet), publicIp, vtepMac };
 }
 
 async function readPreviousSubnet(subnetFile: string): Promise<Prefix | null> {

@@ -12,7 +12,7 @@ import {
 import { claimedSubnet } from './codec.ts';
 import type { NetworkConfig } from './config.ts';
 import type { Lease, RejectedKey } from './lease.ts';
-import { mayTakeOver } from './ownership.ts';
+import { mayTakeOver, type Newcomer } from './ownership.ts';
 
 /** How many free subnets flannel collects before it picks one of them. */
 export const CANDIDATE_WINDOW = 100;
@@ -20,14 +20,12 @@ export const CANDIDATE_WINDOW = 100;
 /** The longest subnet with a network address, a broadcast address and two hosts. */
 const LONGEST_SUBNET = 30;
 
-export interface AllocationInput {
+export interface AllocationInput extends Newcomer {
   readonly config: NetworkConfig;
   readonly leases: readonly Lease[];
   readonly rejected: readonly RejectedKey[];
   /** The subnet of an earlier life, from subnet.env. */
   readonly previousSubnet: Prefix | null;
-  /** This node's own. */
-  readonly publicIp: string;
   /** The pick is among this many free subnets; widened after a lost race, so that fewer nodes pick the same. */
   readonly window?: number;
   /** A random whole number from 0 to below `limit`. */
@@ -44,13 +42,13 @@ export type Allocation = { readonly remove: readonly Lease[] } & (
 );
 
 /**
- * Decides which subnet a joining node gets: a lease with its PublicIP that fits the config; else the previous subnet if
+ * Decides which subnet a joining node gets: a lease of its own that fits the config; else the previous subnet if
  * it is free and fits; else a random one of the first free ones.
  * @throws TartanError `OUT_OF_SUBNETS`
  */
 export function allocate(input: AllocationInput): Allocation {
-  const { config, leases, previousSubnet, publicIp } = input;
-  const own = leases.filter((lease) => mayTakeOver(lease, { publicIp }));
+  const { config, leases, previousSubnet } = input;
+  const own = leases.filter((lease) => mayTakeOver(lease, input));
   const remove = own.filter((lease) => !leaseFits(config, lease));
   const fitting = own.filter((lease) => leaseFits(config, lease));
 

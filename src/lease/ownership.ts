@@ -1,3 +1,4 @@
+import { type Prefix, prefixesEqual } from '../net/prefix.ts';
 import type { Lease } from './lease.ts';
 
 /** What a node knows itself by in leases. */
@@ -16,7 +17,25 @@ export function ownsLease({ attributes }: Lease, { publicIp, vxlan }: Identity):
   return vxlan === undefined || attributes.vxlan?.vtepMac === vxlan.vtepMac;
 }
 
-/** Whether this node may take the lease over when it joins: the PublicIP alone tells, the VTEP may be a new one. */
-export function mayTakeOver({ attributes }: Lease, { publicIp }: Identity): boolean {
-  return attributes.publicIp === publicIp;
+/** What a node was when it last joined. */
+export interface FormerSelf {
+  readonly subnet: Prefix;
+  readonly publicIp: string;
+  readonly vtepMac: string;
+}
+
+/** Who a joining node is: by its PublicIP, and by what it was before. */
+export interface Newcomer {
+  readonly publicIp: string;
+  readonly former?: FormerSelf | null;
+}
+
+/**
+ * Whether this node may take the lease over when it joins: the PublicIP alone tells, the VTEP may be a new one. Where
+ * the PublicIP has changed, the lease of the last join is the node's as long as nobody has written it since.
+ */
+export function mayTakeOver(lease: Lease, { publicIp, former }: Newcomer): boolean {
+  if (lease.attributes.publicIp === publicIp) return true;
+  if (!former || !prefixesEqual(lease.subnet, former.subnet)) return false;
+  return ownsLease(lease, { publicIp: former.publicIp, vxlan: { vtepMac: former.vtepMac } });
 }

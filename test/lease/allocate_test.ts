@@ -71,6 +71,26 @@ test('a lease with our PublicIP that fits is kept', () => {
   );
 });
 
+test('after a change of PublicIP, the lease of the last join is kept as long as it is ours', () => {
+  const vxlan = { vni: 1, vtepMac: '02:00:00:00:00:07' };
+  const attributes = { publicIp: '1.1.1.1', publicIpv6: null, backendType: 'vxlan', vxlan };
+  const leases = [leaseOf('10.3.4.0/24', '1.1.1.1', { attributes }), leaseOf('10.3.1.0/24')];
+  const former = (rest = {}) => ({
+    subnet: parsePrefix('10.3.4.0/24'),
+    publicIp: '1.1.1.1',
+    vtepMac: vxlan.vtepMac,
+    ...rest,
+  });
+  assert.deepEqual(decide({ leases, former: former() }), kept('10.3.4.0/24'));
+  for (const other of [
+    { vtepMac: '02:00:00:00:00:08' },
+    { publicIp: '1.1.1.2' },
+    { subnet: parsePrefix('10.3.1.0/24') },
+  ]) {
+    assert.deepEqual(decide({ leases, former: former(other) }).kind, 'create');
+  }
+});
+
 test('of several that fit, a reservation is kept, else the previous subnet, else the lowest', () => {
   const leases = [leaseOf('10.3.4.0/24', OWN_IP), leaseOf('10.3.2.0/24', OWN_IP)];
   assert.deepEqual(decide({ leases }), kept('10.3.2.0/24'));

@@ -1,0 +1,42 @@
+/** The dataplane over real namespaces: the same cases in every lab of the table. */
+import { after, before, describe } from 'node:test';
+import { UNDERLAY_DEVICE } from '../../lab/topology.ts';
+import { between } from './cases/between.ts';
+import { bystanders } from './cases/bystanders.ts';
+import { carriage } from './cases/carriage.ts';
+import { forgeries } from './cases/forgeries.ts';
+import { marks } from './cases/marks.ts';
+import { sizes } from './cases/sizes.ts';
+import { createNetwork, type Network } from './network.ts';
+import { missing } from './requirements.ts';
+import { ROWS } from './rows.ts';
+import { buildTools } from './senders.ts';
+
+const skip = await missing();
+
+before(() => skip || buildTools());
+
+for (const row of ROWS) {
+  describe(row.name, { skip }, () => {
+    let created: Network | undefined;
+    const network = (): Network => {
+      if (!created) throw new Error(`the lab of '${row.name}' could not be made`);
+      return created;
+    };
+    before(async () => {
+      created = await createNetwork({ name: 'dataplane', ...row.options });
+      if (!row.isWithoutChecksums) return;
+      const argv = ['ethtool', '-K', UNDERLAY_DEVICE, 'rx', 'off', 'tx', 'off'];
+      await Promise.all(created.lab.hosts.map((host) => host.exec(argv)));
+    });
+    after(() => created?.lab.destroy());
+
+    carriage(network);
+    sizes(network, row);
+    if (row.scope === 'sizes') return;
+    between(network);
+    marks(network);
+    forgeries(network);
+    bystanders(network);
+  });
+}

@@ -1,0 +1,103 @@
+/** A lab whose hosts have joined, in the words of the dataplane's tests. */
+import assert from 'node:assert/strict';
+import type { Host } from '../../lab/host.ts';
+import { createLab, joinAll, type Lab } from '../../lab/lab.ts';
+import type { Namespace } from '../../lab/namespace.ts';
+import type { LabOptions } from '../../lab/options.ts';
+import type { Pod } from '../../lab/pod.ts';
+import { waitForPing } from '../../lab/traffic.ts';
+import type { JoinReport } from '../../src/agent/join.ts';
+
+export const DEVICE = 'flannel.1';
+
+/** VXLAN over IPv4. */
+export const OVERHEAD = 50;
+
+/** A host that has joined. */
+export interface Member {
+  readonly name: string;
+  readonly host: Host;
+  readonly pod: Pod;
+  /** `10.5.52.0/24` */
+  readonly subnet: string;
+  /** The host's own address in the overlay: `10.5.52.0`. */
+  readonly overlayAddress: string;
+  /** The pod's gateway: `10.5.52.1`. */
+  readonly gateway: string;
+  readonly vtepMac: string;
+  /** Of the overlay. */
+  readonly mtu: number;
+}
+
+export interface Network {
+  readonly lab: Lab;
+  readonly members: readonly Member[];
+  readonly a: Member;
+  readonly b: Member;
+  readonly c: Member;
+  /** A machine on the underlay that is no member, and reaches all of them. */
+  readonly stranger: { readonly namespace: Namespace; readonly address: string };
+}
+
+/** Builds the lab, joins three hosts, and waits until their pods reach each other. */
+export async function createNetwork(options: LabOptions): Promise<Network> {
+  const lab = await createLab(options);
+  try {
+    await joinAll(lab);
+    const members = await Promise.all(lab.hosts.map(describeMember));
+    await Promise.all(
+      members.flatMap((from) => members.map((to) => waitForPing(from.pod, to.pod.address))),
+    );
+    return networkOf(lab, members);
+  } catch (error) {
+    await lab.destroy();
+    throw error;
+  }
+}
+
+export function networkOf(lab: Lab, members: readonly Member[]): Network {
+  const [a, b, c] = members;
+  assert(a && b && c, 'three hosts');
+  const { node, address } = lab.topology.service;
+  return { lab, members, a, b, c, stranger: { namespace: lab.node(node), address } };
+}
+
+/** Joins once more, which must change nothing, and takes the facts from the report. */
+export async function describeMember(host: Host): Promise<Member> {
+  const report = await join(host);
+  assert.equal(report.changed, false, `host ${host.name} had joined already`);
+  return memberOf(host, report);
+}
+
+export async function memberOf(host: Host, { subnet, mtu }: JoinReport): Promise<Member> {
+  const [pod] = host.pods;
+  assert(pod);
+  const overlayAddress = subnet.replace(/\/\d+$/, '');
+  return {
+    name: host.name,
+    host,
+    pod,
+    subnet,
+    overlayAddress,
+    gateway: overlayAddress.replace(/\.0$/, '.1'),
+    vtepMac: await macOf(host),
+    mtu,
+  };
+}
+
+export async function join(host: Host): Promise<JoinReport> {
+  const { stdout } = await host.tartan(['join']);
+  return JSON.parse(stdout) as JoinReport;
+}
+
+async function macOf(host: Host): Promise<string> {
+  const { stdout } = await host.exec(['ip', '-json', 'link', 'show', DEVICE]);
+  return (JSON.parse(stdout) as { address: string }[])[0]?.address ?? '';
+}
+
+/** An address of the overlay that nobody holds. */
+export function unheldAddress({ members }: Network): string {
+  const held = new Set(members.map(({ subnet }) => subnet));
+  const free = [201, 202, 203, 204].find((number) => !held.has(`10.5.${number}.0/24`));
+  return `10.5.${free}.7`;
+}

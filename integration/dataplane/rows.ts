@@ -1,0 +1,33 @@
+/** The labs that the dataplane is tested in. */
+import type { LabOptions } from '../../lab/options.ts';
+
+/** What runs in a row: `everything`, or `sizes`: only what may depend on the size and shape of packets. */
+export type Scope = 'everything' | 'sizes';
+
+export interface Row {
+  readonly name: string;
+  readonly options: Omit<LabOptions, 'name'>;
+  readonly scope: Scope;
+  /** The hosts' underlay interfaces leave checksums to the CPU, which then verifies every one that arrives. */
+  readonly isWithoutChecksums?: boolean;
+}
+
+export const ROWS: readonly Row[] = [
+  { name: 'flat', options: { underlay: 'flat' }, scope: 'everything' },
+  { name: 'routed', options: { underlay: 'routed' }, scope: 'everything' },
+  { name: 'flat, MTU 9000', options: { underlay: 'flat', mtu: 9000 }, scope: 'sizes' },
+  { name: 'routed, MTU 9000', options: { underlay: 'routed', mtu: 9000 }, scope: 'sizes' },
+  {
+    name: 'routed, a hop of 1400 between',
+    options: { underlay: 'routed', pathMtu: 1400 },
+    scope: 'sizes',
+  },
+  { name: 'flat, wire', options: { underlay: 'flat', wire: true }, scope: 'sizes' },
+  { name: 'routed, wire', options: { underlay: 'routed', wire: true }, scope: 'sizes' },
+  {
+    name: 'flat, wire, checksums by the CPU',
+    options: { underlay: 'flat', wire: true },
+    scope: 'sizes',
+    isWithoutChecksums: true,
+  },
+];

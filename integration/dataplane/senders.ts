@@ -1,0 +1,105 @@
+/** Traffic beyond ping: TCP with a checksum, numbered datagrams, packets built by hand. */
+import { mkdirSync, statSync } from 'node:fs';
+import { CHECKOUT } from '../../lab/host.ts';
+import type { Namespace } from '../../lab/namespace.ts';
+import { type Running, run } from '../../lab/process.ts';
+import { waitFor } from '../../lab/ready.ts';
+
+const SOURCES = `${import.meta.dirname}/tools`;
+const BINARIES = `${CHECKOUT}/build/integration`;
+const TCP_ENDS = [process.execPath, `${SOURCES}/tcp.ts`];
+
+type Tool = 'udp_datagrams' | 'raw_packets';
+
+/** Compiles the senders that are written in C, where that has not been done. */
+export async function buildTools(): Promise<void> {
+  mkdirSync(BINARIES, { recursive: true });
+  for (const tool of ['udp_datagrams', 'raw_packets'] as const) {
+    const source = `${SOURCES}/${tool}.c`;
+    if (modified(pathOf(tool)) > modified(source)) continue;
+    await run(['clang', '-O2', '-Wall', '-Werror', '-o', pathOf(tool), source]);
+  }
+}
+
+function pathOf(tool: Tool): string {
+  return `${BINARIES}/${tool}`;
+}
+
+function modified(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+export interface TcpReport {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Sends random bytes over one TCP connection; returns what left and what arrived. `to` may be a proxy of `receiver`. */
+export async function sendTcp(
+  from: Namespace,
+  receiver: Namespace,
+  to: { readonly address: string; readonly port: number },
+  megabytes: number,
+  receiverPort: number = to.port,
+): Promise<{ sent: TcpReport; received: TcpReport }> {
+  await using receiving = receiver.start([...TCP_ENDS, 'receive', `${receiverPort}`]);
+  await waitForListener(receiving);
+  const { stdout } = await from.exec(
+    [...TCP_ENDS, 'send', to.address, `${to.port}`, `${megabytes}`],
+    { limitSeconds: 60 },
+  );
+  const result = await receiving.ended;
+  return {
+    sent: JSON.parse(stdout) as TcpReport,
+    received: JSON.parse(result.stdout.replace('listening\n', '')) as TcpReport,
+  };
+}
+
+/** A program in user space that accepts connections and joins each to one of its own. */
+export async function startTcpProxy(
+  at: Namespace,
+  port: number,
+  to: { readonly address: string; readonly port: number },
+): Promise<Running> {
+  const proxy = at.start([...TCP_ENDS, 'proxy', `${port}`, to.address, `${to.port}`]);
+  await waitForListener(proxy);
+  return proxy;
+}
+
+export interface Datagrams {
+  readonly count: number;
+  /** Of payload each. */
+  readonly bytes: number;
+  /** Datagrams to one UDP-GSO packet; default 1: no GSO. */
+  readonly segments?: number;
+}
+
+/** Sends numbered datagrams; returns how many arrived, and how many of those were intact and new. */
+export async function sendDatagrams(
+  from: Namespace,
+  to: Namespace & { readonly address: string },
+  { count, bytes, segments = 1 }: Datagrams,
+): Promise<{ received: number; intact: number }> {
+  const port = 7000;
+  await using receiving = to.start([
+    pathOf('udp_datagrams'),
+    ...['receive', port, count, bytes].map(String),
+  ]);
+  await waitForListener(receiving);
+  await from.exec([
+    pathOf('udp_datagrams'),
+    ...['send', to.address, port, count, bytes, segments].map(String),
+  ]);
+  const { stdout } = await receiving.ended;
+  return JSON.parse(stdout.replace('listening\n', '')) as { received: number; intact: number };
+}
+
+/** Sends whole IPv4 packets as they are. */
+export async function sendRaw(from: Namespace, packets: readonly Buffer[]): Promise<void> {
+  const input = packets.map((packet) => `${packet.toString('hex')}\n`).join('');
+  await from.exec([pathOf('raw_packets')], { input });
+}
+
+async function waitForListener(listener: Running): Promise<void> {
+  await waitFor('the receiver listens', () => listener.stdout().startsWith('listening'));
+}
