@@ -166,7 +166,9 @@ describe('a config that cannot be', { skip: lacks('etcd', 'etcdctl') }, () => {
       '/coreos.com/network/subnets',
     ])) ?? { stdout: '' };
     assert.equal(stdout, '', 'no lease was taken');
-    await initConfig(lab, { ...CONFIG, Network: '192.168.0.0/16' });
+    // The underlay's own route, a /24, is the less specific one here.
+    const within = { Network: '192.168.77.0/24', SubnetLen: 27, SubnetMin: '192.168.77.0' };
+    await initConfig(lab, { ...CONFIG, ...within });
     await assertRefuses(a, ['join'], {
       ...inside,
       message: /192\.168\.77\.10, lies in the overlay itself/,

@@ -153,7 +153,7 @@ describe('the BPF file system', () => {
         exit: 1,
         code: 'PINS_FOREIGN',
         message: new RegExp(
-          `${path} is not one of ours: it has another layout \\(type 2, key 4, value 12 bytes\\)`,
+          `not ours: ${path} has another layout \\(type 2, key 4, value 12 bytes\\)`,
         ),
         hint: /tartan teardown/,
       });

@@ -89,7 +89,7 @@ describe('what is missing', () => {
       {
         exit: 1,
         code: 'MISSING',
-        message: /cannot load the BPF programs.*libbpf/,
+        message: /cannot load libbpf: .*libbpf\.so\.1/,
         hint: /libbpf1/,
       },
     );

@@ -160,8 +160,8 @@ describe('teardown leaves nothing', () => {
     const refusal = {
       exit: 1,
       code: 'PINS_FOREIGN',
-      message: /state\.json was written in network namespace \d+, and this is \d+/,
-      hint: /Run it there/,
+      message: /the pins in .*tartan\/default are another network namespace's \(\d+\), and in use/,
+      hint: /--bpffs, or run it there/,
     } as const;
     for (const command of ['join', 'watch', 'teardown'])
       await assertRefuses(b, [command], refusal, { env });

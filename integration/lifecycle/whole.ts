@@ -56,12 +56,15 @@ function assertPins({ pins, tcx, qdiscs }: Fingerprint): void {
   );
   const [generation] = generations;
   assert(generation && generations.length === 1, `one generation: ${generations}`);
+  const owners = Object.keys(pins).filter((path) => /^tartan\/default\/netns-\d+\/$/.test(path));
+  assert.equal(owners.length, 1, `one owner: ${owners}`);
   assert.deepEqual(
     Object.keys(pins),
     [
       ...['tartan/', 'tartan/default/', 'tartan/default/links/', generation],
       ...PROGRAMS.map((name) => `tartan/default/links/${name}`),
       ...[...MAPS, ...PROGRAMS].map((name) => `${generation}${name}`),
+      ...owners,
     ].sort(),
   );
   const idOf = (program: string) =>

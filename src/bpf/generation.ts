@@ -97,11 +97,10 @@ export function findFlaw(pins: Pins, generation: string): NonNullable<Generation
   const missing = [...mapNames, ...programNames].filter((name) => !there.has(name));
   if (missing.length > 0) return { kind: 'incomplete', detail: `${missing.join(', ')} missing` };
   for (const name of mapNames) {
-    const detail = withPinned(join(pins.generation(generation), name), (fd) =>
-      foreignLayout(fd, name),
-    );
-    if (detail !== null)
-      return { kind: 'foreign', detail: `${name} has another layout (${detail})` };
+    const path = join(pins.generation(generation), name);
+    const layout = withPinned(path, (fd) => foreignLayout(fd, name));
+    if (layout !== null)
+      return { kind: 'foreign', detail: `${path} has another layout (${layout})` };
   }
   return null;
 }
