@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import type { Lab } from '../lab/lab.ts';
 import type { Pod } from '../lab/pod.ts';
 import { waitFor } from '../lab/ready.ts';
@@ -34,16 +35,21 @@ export async function measureTcp(lab: Lab, seconds: number): Promise<Tcp> {
 /** Packets of 64 bytes a second that arrive when one core sends as fast as it can. */
 export async function measurePackets(lab: Lab, seconds: number): Promise<number> {
   const [from, to] = bothPods(lab);
-  await using receiver = to.start([UDP_FLOOD, 'receive', `${PORT}`, `${seconds}`]);
+  await using receiver = to.start([...onCpu(1), UDP_FLOOD, 'receive', `${PORT}`, `${seconds}`]);
   await waitFor('the receiver is ready', () => receiver.stderr().includes('ready'));
   await from.exec([
-    ...[UDP_FLOOD, 'send', to.address, `${PORT}`, `${SMALL_PACKET_BYTES}`],
+    ...[...onCpu(0), UDP_FLOOD, 'send', to.address, `${PORT}`, `${SMALL_PACKET_BYTES}`],
     `${seconds + 0.2}`,
   ]);
   const { code, stdout, stderr } = await receiver.ended;
   if (code !== 0) throw new Error(`udp_flood receive ended with ${code}: ${stderr}`);
   const report = JSON.parse(stdout) as { packets: number; seconds: number };
   return report.packets / seconds;
+}
+
+/** The whole path of a packet runs on the sender's CPU; the receiver's only empties the socket. */
+function onCpu(cpu: 0 | 1): string[] {
+  return ['taskset', '--cpu-list', `${Math.min(cpu, availableParallelism() - 1)}`];
 }
 
 function bothPods(lab: Lab): [Pod, Pod] {
