@@ -11,6 +11,7 @@ override CMD := $(value CMD)
 export HOSTS UNDERLAY MTU PATH_MTU WIRE STORE HOST CMD FLANNELD SECONDS_PER_RUN REPEATS
 
 BPF_SOURCES := $(wildcard bpf/*.c)
+BPF_PARTS   := $(wildcard bpf/*/*.c bpf/*/*.h)
 BPF_OBJECTS := $(BPF_SOURCES:bpf/%.c=build/bpf/%.o)
 BPF_CFLAGS  := -target bpf -g -O2 -Wall -Werror -Ibpf/include -I/usr/include/$(shell uname -m)-linux-gnu
 TOOLS       := build/bench/udp_flood
@@ -25,13 +26,11 @@ setup: ## install what is missing: Debian packages, node modules, BPF objects
 bpf: $(BPF_OBJECTS) ## compile bpf/*.c to build/bpf/*.o
 	@:
 
-build/bpf/%.o: bpf/%.c
+build/bpf/%.o: bpf/%.c $(BPF_PARTS)
 	@command -v clang >/dev/null || { echo "clang is missing: make setup, as root" >&2; exit 1; }
 	@mkdir -p $(@D)
 	@echo "clang $<"
-	@clang $(BPF_CFLAGS) -MMD -MP -c $< -o $@
-
--include $(BPF_OBJECTS:.o=.d)
+	@clang $(BPF_CFLAGS) -c $< -o $@
 
 tools: $(TOOLS)
 	@:

@@ -2,6 +2,7 @@
  * Peers in the maps. A lease of the network's length has a place of its own in the array `peers`, found by the number of
  * its subnet; any other stands in the trie `peers_lpm`. `sources` lists the peers' PublicIPs.
  */
+import { TartanError } from '../errors.ts';
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix, parsePrefix, prefixOf, prefixSize } from '../net/prefix.ts';
 import type { Peer } from '../plan/state.ts';
@@ -67,20 +68,35 @@ function toPeer(subnet: string, { address, mac }: PeerStruct): Peer {
 }
 
 function readArray(maps: OpenMaps): { place: number; peer: PeerStruct }[] {
+  const { values, places } = readPlaces(maps);
+  return places.map(({ place, at }) => ({ place, peer: decodeStruct(peerLayout, values, at) }));
+}
+
+/** The places of the array that somebody holds, and where in the values each begins. */
+function readPlaces(maps: OpenMaps): { values: Buffer; places: { place: number; at: number }[] } {
   const { fd, maxEntries } = maps.peers;
   const keys = Buffer.alloc(4 * maxEntries);
   const values = Buffer.alloc(peerLayout.size * maxEntries);
-  const found: { place: number; peer: PeerStruct }[] = [];
+  const places: { place: number; at: number }[] = [];
   const count = lookupBatch(fd, keys, values, maxEntries);
   const { offset } = peerLayout.fields.valid;
-  for (let at = 0; at < count; at += 1) {
-    if (values.readUInt16LE(at * peerLayout.size + offset) === 0) continue;
-    found.push({
-      place: keys.readUInt32LE(4 * at),
-      peer: decodeStruct(peerLayout, values, at * peerLayout.size),
-    });
+  for (let number = 0; number < count; number += 1) {
+    const at = number * peerLayout.size;
+    if (values.readUInt16LE(at + offset) !== 0) {
+      places.push({ place: keys.readUInt32LE(4 * number), at });
+    }
   }
-  return found;
+  return { values, places };
+}
+
+/** Every peer's PublicIP and slot, and no more of it: this is asked at each change of one peer. */
+function readAddresses(maps: OpenMaps): { slot: number; address: number }[] {
+  const { values, places } = readPlaces(maps);
+  const { offset } = peerLayout.fields.address;
+  return [
+    ...places.map(({ place, at }) => ({ slot: place, address: values.readUInt32BE(at + offset) })),
+    ...readTrie(maps).map(({ peer: { slot, address } }) => ({ slot, address })),
+  ];
 }
 
 function readTrie(maps: OpenMaps): { subnet: string; peer: PeerStruct }[] {
@@ -112,6 +128,7 @@ interface PlacedPeer {
  * whose packets are refused, and a run that is cut short leaves the peers to be written again. A program that reads an
  * entry while it changes may see the old MAC with the new address: the packet is lost at the other end, as it would
  * have been a moment earlier.
+ * @throws TartanError `KERNEL` if there are more irregular peers than have room; then nothing is written
  */
 export function writePeers(maps: OpenMaps, peers: readonly Peer[]): void {
   const numbering = readNumbering(maps);
@@ -124,14 +141,16 @@ export function writePeers(maps: OpenMaps, peers: readonly Peer[]): void {
     else regular.push({ peer, slot });
   }
   const irregular = giveSlots(maps, numbering, others);
-  writeSources(
+  const sources = [...regular, ...irregular].map(({ peer, slot }) => ({
+    address: parseIpv4(peer.publicIp),
+    slot,
+  }));
+  writeSources(maps, sources);
+  leaveSources(
     maps,
-    [...regular, ...irregular].map(({ peer, slot }) => ({
-      address: parseIpv4(peer.publicIp),
-      slot,
-    })),
+    new Set(sources.map(({ slot }) => slot)),
+    new Set(sources.map(({ address }) => address)),
   );
-  leaveSources(maps, new Set(peers.map(({ subnet }) => subnet)), peers);
   writeArray(maps, regular);
   for (const { peer, subnet, slot } of irregular) {
     updateElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet), encodePeer(peer, slot));
@@ -149,11 +168,20 @@ function giveSlots(maps: OpenMaps, { count }: Numbering, placed: { peer: Peer; s
     let slot = slots.get(peer.subnet);
     if (slot === undefined) {
       while (taken.has(next)) next += 1;
+      if (next >= maps.peer_counters.maxEntries) throw tooManyIrregular(taken.size, peer);
       slot = next;
       taken.add(slot);
     }
     return { peer, subnet, slot };
   });
+}
+
+function tooManyIrregular(count: number, { subnet }: Peer): TartanError {
+  return new TartanError(
+    'KERNEL',
+    `no room for the peer ${subnet}: ${count} leases outside of the network's SubnetLen and range stand already`,
+    'Set SubnetLen, SubnetMin and SubnetMax in the network config so that they cover the leases, or remove those that nobody uses.',
+  );
 }
 
 function encodePeer({ publicIp, mac }: Peer, slot: number, into?: Buffer, at?: number): Buffer {
@@ -177,12 +205,14 @@ export function removePeers(maps: OpenMaps, subnets: readonly string[]): void {
   const empty = Buffer.alloc(peerLayout.size);
   const noTraffic = Buffer.alloc(trafficLayout.size * possibleCpus());
   const key = Buffer.alloc(4);
-  leaveSources(maps, new Set(subnets), []);
-  for (const text of subnets) {
+  const placed = subnets.flatMap((text) => {
     const subnet = parsePrefix(text);
     const place = placeOf(numbering, subnet);
     const slot = place ?? slots.get(text);
-    if (slot === undefined) continue;
+    return slot === undefined ? [] : [{ subnet, place, slot }];
+  });
+  leaveSources(maps, new Set(placed.map(({ slot }) => slot)), new Set());
+  for (const { subnet, place, slot } of placed) {
     key.writeUInt32LE(slot);
     if (place === null) deleteElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet));
     else updateElement(maps.peers.fd, key, empty);
@@ -191,14 +221,25 @@ export function removePeers(maps: OpenMaps, subnets: readonly string[]): void {
   writeIrregular(maps, readTrie(maps).length > 0);
 }
 
-/** Drops the PublicIPs that only these subnets' entries have, and that none of the entries to come will have. */
-function leaveSources(maps: OpenMaps, subnets: ReadonlySet<string>, coming: readonly Peer[]): void {
-  const leaving = new Set<string>();
-  const staying = new Set(coming.map(({ publicIp }) => publicIp));
-  for (const [subnet, { publicIp }] of readPeers(maps)) {
-    if (subnets.has(subnet)) leaving.add(publicIp);
-    else staying.add(publicIp);
+/**
+ * What becomes of the PublicIPs of the entries in these slots: one that only they have is forgotten, one that another
+ * entry has as well is counted there. Those of the entries to come are written already.
+ */
+function leaveSources(
+  maps: OpenMaps,
+  slots: ReadonlySet<number>,
+  coming: ReadonlySet<number>,
+): void {
+  const leaving = new Set<number>();
+  const staying = new Map<number, number>();
+  for (const { slot, address } of readAddresses(maps)) {
+    if (!slots.has(slot)) staying.set(address, slot);
+    else if (!coming.has(address)) leaving.add(address);
   }
-  for (const publicIp of leaving)
-    if (!staying.has(publicIp)) removeSource(maps, parseIpv4(publicIp));
+  const shared = [...staying].filter(([address]) => leaving.has(address));
+  writeSources(
+    maps,
+    shared.map(([address, slot]) => ({ address, slot })),
+  );
+  for (const address of leaving) if (!staying.has(address)) removeSource(maps, address);
 }

@@ -49,7 +49,10 @@ test('the own subnet is not routed into the overlay by itself', () => {
 
 test('an address of this host inside the overlay is an error', () => {
   for (const [host, words] of [
-    [withInterface({ address: '10.5.200.2' }), ['eth0', '10.5.200.2', '10.5.128.0/17']],
+    [
+      withInterface({ address: '10.5.200.2', prefixLength: 16 }),
+      ['eth0', '10.5.200.2', '10.5.128.0/17'],
+    ],
     [{ ...node, publicIp: '10.5.9.9' }, ['PublicIP', '10.5.9.9', '10.5.8.0/21']],
   ] as const) {
     assert.throws(
@@ -85,10 +88,10 @@ test('a peer whose PublicIP lies in the overlay is left out, with a warning', ()
 });
 
 test("a lease beyond the network that would draw this host's address in is left out", () => {
-  const found = routes([lease('192.168.0.0/16'), lease('10.5.9.0/24')]);
+  const found = routes([lease('192.168.64.0/25'), lease('10.5.9.0/24')]);
   assert.deepEqual(found.peers, ['10.5.9.0/24']);
   assert.deepEqual(found.routes, cover);
-  assert.match(found.warnings[0] ?? '', /192\.168\.0\.0\/16/);
+  assert.match(found.warnings[0] ?? '', /192\.168\.64\.0\/25/);
 });
 
 /** First and last address of each run of addresses that the prefixes hold together. */
