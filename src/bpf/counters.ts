@@ -1,10 +1,8 @@
 /** What the programs counted: sums over the CPUs. */
-import { formatPrefix, prefixOf, prefixSize } from '../net/prefix.ts';
 import { lookupElement, possibleCpus } from '../sys/bpf.ts';
 import type { OpenMaps } from './generation.ts';
 import { counterNames, trafficLayout } from './layouts.gen.ts';
 import { slotOf } from './peer_maps.ts';
-import { readSettingsStruct } from './settings.ts';
 import { decodeStruct, type StructOf } from './struct_codec.ts';
 
 export type CounterName = (typeof counterNames)[number];
@@ -45,11 +43,4 @@ export function readTraffic(maps: OpenMaps, slot: number): Traffic {
 export function readTrafficOf(maps: OpenMaps, subnet: string): Traffic | null {
   const slot = slotOf(maps, subnet);
   return slot === null ? null : readTraffic(maps, slot);
-}
-
-/** The slot of a regular subnet given by its number from the first on, for looking its traffic up. */
-export function subnetOfSlot(maps: OpenMaps, slot: number): string {
-  const { subnet_shift, first_subnet } = readSettingsStruct(maps);
-  const length = 32 - subnet_shift;
-  return formatPrefix(prefixOf((first_subnet + slot) * prefixSize(length), length));
 }

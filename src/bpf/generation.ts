@@ -1,5 +1,5 @@
 /** A generation: one load of the object, pinned under one name. */
-import { existsSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TartanError } from '../errors.ts';
 import type { Generation } from '../plan/state.ts';
@@ -96,27 +96,40 @@ export function findFlaw(pins: Pins, generation: string): NonNullable<Generation
   const there = new Set(listGeneration(pins, generation));
   const missing = [...mapNames, ...programNames].filter((name) => !there.has(name));
   if (missing.length > 0) return { kind: 'incomplete', detail: `${missing.join(', ')} missing` };
-  for (const name of mapNames) {
+  for (const name of [...mapNames, ...programNames]) {
     const path = join(pins.generation(generation), name);
-    const layout = withPinned(path, (fd) => foreignLayout(fd, name));
-    if (layout !== null)
-      return { kind: 'foreign', detail: `${path} has another layout (${layout})` };
+    const detail = withPinned(path, (fd) =>
+      isMapName(name) ? foreignMap(fd, name) : foreignKind(fd, 'bpf-prog'),
+    );
+    if (detail !== null) return { kind: 'foreign', detail: `${path} ${detail}` };
   }
   return null;
 }
 
+function isMapName(name: string): name is MapName {
+  return Object.hasOwn(mapLayouts, name);
+}
+
 /** How a map differs from what the programs expect; null: it does not. */
-function foreignLayout(fd: number, name: MapName): string | null {
+function foreignMap(fd: number, name: MapName): string | null {
+  const other = foreignKind(fd, 'bpf-map');
+  if (other !== null) return other;
   let found: ReturnType<typeof readMapInfo>;
   try {
     found = readMapInfo(fd);
   } catch (error) {
-    return messageOf(error);
+    return `cannot be read (${messageOf(error)})`;
   }
   const { type, keySize, valueSize } = mapLayouts[name];
   if (found.type === type && found.keySize === keySize && found.valueSize === valueSize)
     return null;
-  return `type ${found.type}, key ${found.keySize}, value ${found.valueSize} bytes`;
+  return `has another layout (type ${found.type}, key ${found.keySize}, value ${found.valueSize} bytes)`;
+}
+
+/** What is pinned in place of a map or program, by the kernel's name for it; null: it is one. */
+function foreignKind(fd: number, wanted: 'bpf-map' | 'bpf-prog'): string | null {
+  const kind = readlinkSync(`/proc/self/fd/${fd}`).replace('anon_inode:', '');
+  return kind === wanted ? null : `is a ${kind}, not a ${wanted}`;
 }
 
 /** Opens what is pinned at a path for as long as `use` runs. */

@@ -7,6 +7,10 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const NETLINK_ROUTE = 0;
 
+/** <linux/socket.h>, <linux/netlink.h> */
+const SOL_NETLINK = 270;
+const NETLINK_NO_ENOBUFS = 5;
+
 /** <linux/rtnetlink.h> */
 const RTMGRP_LINK = 0x1;
 const RTMGRP_IPV4_IFADDR = 0x10;
@@ -16,6 +20,13 @@ const socket = libc.func('int socket(int, int, int)') as (
   family: number,
   type: number,
   protocol: number,
+) => number;
+const setsockopt = libc.func('int setsockopt(int, int, int, void *, uint32_t)') as (
+  fd: number,
+  level: number,
+  name: number,
+  value: Buffer,
+  size: number,
 ) => number;
 const bind = libc.func('int bind(int, void *, uint32_t)') as (
   fd: number,
@@ -43,7 +54,12 @@ function openSocket(): number {
     socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE),
   );
   const address = netlinkAddress(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE);
+  const yes = Buffer.alloc(4);
+  yes.writeInt32LE(1);
   try {
+    // Messages that find no room are lost without a word: those before them are still to be read, which is word enough.
+    // With the error, the event loop would take the socket for a broken one, and never look at it again.
+    checked('setsockopt', setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, yes, yes.length));
     checked('bind', bind(fd, address, address.length));
   } catch (error) {
     close(fd);
@@ -58,8 +74,7 @@ function drain(fd: number, buffer: Buffer): void {
     if (recv(fd, buffer, buffer.length, 0) >= 0) continue;
     const error = new SystemError('recv', koffi.errno());
     if (error.errno === 'EAGAIN' || error.errno === 'EWOULDBLOCK') return;
-    // Messages were lost for want of room: one more reason to look.
-    if (error.errno !== 'ENOBUFS' && error.errno !== 'EINTR') throw error;
+    if (error.errno !== 'EINTR') throw error;
   }
 }
 

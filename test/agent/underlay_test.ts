@@ -28,9 +28,19 @@ test('without a name it is the interface of the default route', async () => {
 
 test('by name, its first address that is not link-local counts; by address, that one', async () => {
   const byName = await find(['eth1']);
-  assert.deepEqual(byName.interface, { name: 'eth1', address: '10.1.0.1', prefixLength: 24, mtu: 9000 });
+  assert.deepEqual(byName.interface, {
+    name: 'eth1',
+    address: '10.1.0.1',
+    prefixLength: 24,
+    mtu: 9000,
+  });
   const byAddress = await find(['10.1.0.2']);
-  assert.deepEqual(byAddress.interface, { name: 'eth1', address: '10.1.0.2', prefixLength: 24, mtu: 9000 });
+  assert.deepEqual(byAddress.interface, {
+    name: 'eth1',
+    address: '10.1.0.2',
+    prefixLength: 24,
+    mtu: 9000,
+  });
   assert.equal(byAddress.publicIp, '10.1.0.2');
 });
 

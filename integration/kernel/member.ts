@@ -1,0 +1,74 @@
+/** A host of a lab with the kernel room at hand: what `join` does to the kernel, without commands and stores. */
+import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import type { Host } from '../../lab/host.ts';
+import { namespacePath } from '../../lab/names.ts';
+import type { Namespace } from '../../lab/namespace.ts';
+import { type OpenMaps, openMaps } from '../../src/bpf/generation.ts';
+import { type Pins, pinsOf } from '../../src/bpf/pins.ts';
+import { openKernel } from '../../src/kernel/kernel.ts';
+import { diff } from '../../src/plan/diff.ts';
+import type { Op } from '../../src/plan/op.ts';
+import { type DesiredState, nothing, type ObservedState } from '../../src/plan/state.ts';
+import { enterNamespace } from '../lifecycle/in_namespace.ts';
+
+export const NETWORK = 'default';
+
+/** Every call opens the kernel anew, as another process would: nothing is remembered from one to the next. */
+export interface Member {
+  readonly host: Namespace;
+  readonly pins: Pins;
+  observe(): Promise<ObservedState>;
+  plan(desired: DesiredState): Promise<Op[]>;
+  apply(...ops: readonly Op[]): Promise<void>;
+  /** Carries out what is missing, and holds that nothing is missing then. */
+  converge(desired: DesiredState): Promise<Op[]>;
+  /** As `teardown` does it. */
+  clear(): Promise<Op[]>;
+  /** Opens the one generation that is pinned. */
+  openMaps(): Promise<OpenMaps>;
+}
+
+/** The kernel of a namespace; `bpffs` may be another host's. */
+export function memberOf(host: Namespace, bpffs: string): Member {
+  const pins = pinsOf(bpffs, NETWORK);
+  const within = async <T>(act: (kernel: ReturnType<typeof openKernel>) => Promise<T>) => {
+    const { ino: networkNamespace } = statSync(namespacePath(host.namespace));
+    using _ = enterNamespace(host);
+    return await act(openKernel({ network: NETWORK, bpffs, networkNamespace }));
+  };
+  const observe = () => within((kernel) => kernel.observe());
+  const plan = async (desired: DesiredState) => diff(desired, await observe());
+  const apply = (...ops: readonly Op[]) =>
+    within(async (kernel) => {
+      for (const op of ops) await kernel.apply(op);
+    });
+  const converge = async (desired: DesiredState) => {
+    const ops = await plan(desired);
+    await apply(...ops);
+    assert.deepEqual(await plan(desired), [], 'a second run has nothing to do');
+    return ops;
+  };
+  return {
+    host,
+    pins,
+    observe,
+    plan,
+    apply,
+    converge,
+    async clear() {
+      const ops = await converge(nothing);
+      await within((kernel) => kernel.sweep());
+      return ops;
+    },
+    async openMaps() {
+      const [generation, another] = (await observe()).generations.keys();
+      assert(generation !== undefined && another === undefined, 'one generation is pinned');
+      return openMaps(pins, generation);
+    },
+  };
+}
+
+export function memberAt(host: Host): Member {
+  return memberOf(host, host.bpffs);
+}

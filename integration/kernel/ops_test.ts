@@ -1,0 +1,143 @@
+/** What each op does to the kernel is what the plan takes it to do. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { createLab, type Lab } from '../../lab/lab.ts';
+import type { Op } from '../../src/plan/op.ts';
+import { type DesiredState, nothing, type ObservedState } from '../../src/plan/state.ts';
+import { apply, type Host as Model } from '../../test/plan/model.ts';
+import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
+import { type Member, memberAt } from './member.ts';
+import { missing } from './requirements.ts';
+import { CONFIG, DEVICE, desiredOf, leaseOf, somePeers } from './samples.ts';
+
+describe('every op', { skip: missing() }, () => {
+  let lab: Lab;
+  let member: Member;
+  let bare: Fingerprint;
+  const seen = new Set<Op['op']>();
+  before(async () => {
+    lab = await createLab({ name: 'kernelops', hosts: 1, pods: 0 });
+    member = memberAt(lab.host('a'));
+    bare = fingerprint(lab.host('a'));
+  });
+  after(() => lab?.destroy());
+
+  /** Takes the steps one by one; after each, the kernel must show the model's state. */
+  async function follow(desired: DesiredState): Promise<void> {
+    let expected: Model = { ...(await member.observe()), interfaces: ['eth0'] };
+    for (const op of await member.plan(desired)) {
+      expected = apply(expected, op);
+      await member.apply(op);
+      assert.deepEqual(sorted(await member.observe()), sorted(expected), JSON.stringify(op));
+      seen.add(op.op);
+    }
+    assert.deepEqual(await member.plan(desired), []);
+  }
+
+  it('from nothing', async () => {
+    const desired = desiredOf(lab.host('a'));
+    await follow(desired);
+    const { links, addresses, routes, generations, attachments } = await member.observe();
+    assert.deepEqual(sorted({ links, addresses, routes }), {
+      links: desired.links,
+      addresses: desired.addresses,
+      routes: sorted(desired).routes,
+    });
+    const [[name, generation] = assert.fail()] = generations;
+    assert.deepEqual(generation?.settings, desired.dataplane?.settings);
+    assert.deepEqual(generation?.peers, desired.dataplane?.peers);
+    assert.deepEqual(
+      sorted({ attachments }).attachments,
+      sorted({
+        attachments: (desired.dataplane?.attachments ?? []).map((one) => ({
+          ...one,
+          generation: name,
+        })),
+      }).attachments,
+    );
+  });
+
+  it('to another subnet, MAC, MTU, range, VNI, and other peers', async () => {
+    const host = lab.host('a');
+    await host.shell(`bridge vni delete dev ${DEVICE} vni 1; bridge vni add dev ${DEVICE} vni 7`);
+    await follow(
+      desiredOf(host, {
+        config: { ...CONFIG, SubnetMin: '10.5.3.0', SubnetMax: '10.5.99.0' },
+        own: leaseOf('10.5.20.0/24', host.address, '02:00:00:00:00:aa'),
+        peers: [leaseOf('10.5.7.0/24', '192.168.77.117'), leaseOf('10.6.0.0/16', '192.168.77.99')],
+        underlay: { mtu: 1400 },
+      }),
+    );
+  });
+
+  it('to other peers alone', async () => {
+    const host = lab.host('a');
+    const peers = [leaseOf('10.5.30.0/24', '192.168.77.130')];
+    await follow(desiredOf(host));
+    await follow(desiredOf(host, { peers: [...peers, ...somePeers.slice(1)] }));
+    await follow(desiredOf(host, { peers: [] }));
+  });
+
+  it('to another port, which takes another device', async () => {
+    await follow(
+      desiredOf(lab.host('a'), { config: { ...CONFIG, Backend: { Type: 'vxlan', Port: 4789 } } }),
+    );
+  });
+
+  it('to another VNI, which has another name', async () => {
+    await follow(
+      desiredOf(lab.host('a'), {
+        config: { ...CONFIG, Backend: { Type: 'vxlan', VNI: 5 } },
+        peers: [],
+      }),
+    );
+  });
+
+  it('to nothing: the host is as it was', async () => {
+    await follow(nothing);
+    assert.deepEqual(
+      await member.clear(),
+      [],
+      'what is left is no state: pins of links without device',
+    );
+    assert.deepEqual(fingerprint(lab.host('a')), bare);
+  });
+
+  it('all of them were seen', () => {
+    const all: Record<Op['op'], true> = {
+      'link.add': true,
+      'link.remove': true,
+      'link.set': true,
+      'vni.add': true,
+      'vni.remove': true,
+      'address.add': true,
+      'address.remove': true,
+      'routes.add': true,
+      'routes.remove': true,
+      'bpf.load': true,
+      'bpf.unload': true,
+      'bpf.attach': true,
+      'bpf.detach': true,
+      'settings.write': true,
+      'peers.write': true,
+      'peers.remove': true,
+    };
+    assert.deepEqual([...seen].sort(), Object.keys(all).sort());
+  });
+});
+
+type Lists = Partial<Pick<ObservedState, 'links' | 'addresses' | 'routes' | 'attachments'>>;
+
+/** In an order that does not depend on who lists it. */
+function sorted<T extends Lists & object>(state: T): T {
+  const order = <V>(list: readonly V[] | undefined) =>
+    list?.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  const { links, addresses, routes, attachments } = state;
+  const lists = { links, addresses, routes, attachments };
+  const known = Object.entries(lists).filter(([, list]) => list !== undefined);
+  const { interfaces: _, ...rest } = state as T & { interfaces?: unknown };
+  return {
+    ...rest,
+    ...Object.fromEntries(known.map(([name, list]) => [name, order<object>(list)])),
+  } as T;
+}

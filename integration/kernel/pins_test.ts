@@ -1,0 +1,179 @@
+/** Whose pins they are, and what is done with those that do not fit. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, it } from 'node:test';
+import type { Host } from '../../lab/host.ts';
+import { createLab, type Lab } from '../../lab/lab.ts';
+import { namespaceOf } from '../../lab/names.ts';
+import { namespaceNamed } from '../../lab/namespace.ts';
+import { run } from '../../lab/process.ts';
+import { waitFor } from '../../lab/ready.ts';
+import { withPinned } from '../../src/bpf/generation.ts';
+import { readLinks } from '../../src/bpf/links.ts';
+import { listGenerations } from '../../src/bpf/pins.ts';
+import { openKernel } from '../../src/kernel/kernel.ts';
+import { diff } from '../../src/plan/diff.ts';
+import { type DesiredState, nothing } from '../../src/plan/state.ts';
+import { pinObject } from '../../src/sys/bpf.ts';
+import { type Member, memberAt, memberOf, NETWORK } from './member.ts';
+import { missing } from './requirements.ts';
+import { DEVICE, desiredOf } from './samples.ts';
+
+describe('pins', { skip: missing() }, () => {
+  let lab: Lab;
+  let a: Host;
+  let b: Host;
+  let member: Member;
+  let desired: DesiredState;
+  before(async () => {
+    lab = await createLab({ name: 'kernelpins', underlay: 'pair', pods: 0 });
+    [a, b] = [lab.host('a'), lab.host('b')];
+    member = memberAt(a);
+    desired = desiredOf(a);
+  });
+  after(() => lab?.destroy());
+  /** On every way out of a test the teardown must leave an empty file system. */
+  afterEach(async () => {
+    await member.clear();
+    assert.deepEqual(readdirSync(a.bpffs), []);
+  });
+
+  async function generationFolder(): Promise<string> {
+    const [generation] = (await member.observe()).generations.keys();
+    return member.pins.generation(`${generation}`);
+  }
+
+  /** Pins one of the generation's maps under the name of another. */
+  function misplace(folder: string, from: string, to: string): void {
+    rmSync(join(folder, to));
+    withPinned(join(folder, from), (fd) => pinObject(fd, join(folder, to)));
+  }
+
+  for (const [from, to, what] of [
+    ['counters', 'peers', /has another layout \(type 6, key 4, value 8 bytes\)/],
+    ['peers', 'settings_map', /has another layout/],
+    ['sources', 'peers_lpm', /has another layout/],
+    ['vxlan_send', 'peers', /is a bpf-prog, not a bpf-map/],
+    ['counters', 'vxlan_send', /is a bpf-map, not a bpf-prog/],
+  ] as const) {
+    it(`${from} pinned as ${to}: refused, and removed by a teardown`, async () => {
+      await member.converge(desired);
+      misplace(await generationFolder(), from, to);
+      await assert.rejects(member.plan(desired), {
+        code: 'PINS_FOREIGN',
+        message: new RegExp(`not ours: ${member.pins.root}/.*/${to} ${what.source}`),
+        hint: /tartan teardown/,
+      });
+      await member.clear();
+      await member.converge(desired);
+    });
+  }
+
+  it('an older build, laid out otherwise: unloaded, and in nobody’s way', async () => {
+    await member.converge(desired);
+    const folder = await generationFolder();
+    misplace(folder, 'counters', 'peers');
+    rmSync(join(folder, 'vxlan_check'));
+    const old = folder.replace(/-[0-9a-f]{12}-/, '-000000000000-');
+    renameSync(folder, old);
+    const ops = await member.converge(desired);
+    assert.deepEqual(ops.at(-1), { op: 'bpf.unload', generation: old.split('/').at(-1) });
+    assert.equal(existsSync(old), false);
+  });
+
+  it('a generation without any pin, and one of nobody’s name', async () => {
+    await member.converge(desired);
+    const folder = await generationFolder();
+    for (const name of readdirSync(folder)) rmSync(join(folder, name));
+    mkdirSync(join(member.pins.root, 'something-else'));
+    await member.converge(desired);
+    assert.equal(listGenerations(member.pins).length, 1);
+  });
+
+  it('unfinished generations: gone with the next load, or with the teardown', async () => {
+    await member.converge(desired);
+    const folder = await generationFolder();
+    const unfinished = member.pins.unfinished('vxlan-abc-1-2');
+    const leave = () => {
+      mkdirSync(unfinished);
+      withPinned(join(folder, 'counters'), (fd) => pinObject(fd, join(unfinished, 'counters')));
+    };
+    leave();
+    assert.equal((await member.observe()).generations.size, 1, 'it does not count');
+    rmSync(join(folder, 'counters'));
+    await member.converge(desired);
+    assert.equal(existsSync(unfinished), false);
+    leave();
+    await member.clear();
+    assert.equal(existsSync(unfinished), false);
+    assert.deepEqual(await member.clear(), []);
+  });
+
+  it("another living namespace's: refused, for joining and for tearing down", async () => {
+    await member.converge(desired);
+    const stranger = memberOf(b, a.bpffs);
+    for (const wish of [desiredOf(b), nothing]) {
+      await assert.rejects(stranger.plan(wish), {
+        code: 'PINS_FOREIGN',
+        message: new RegExp(`${a.bpffs}.*another network namespace.*\\d{6,}.*in use`),
+        hint: /--bpffs/,
+      });
+    }
+    assert.deepEqual(await member.plan(desired), []);
+  });
+
+  it("a dead namespace's: taken over", async () => {
+    const name = namespaceOf(lab.name, 'dead');
+    const dead = namespaceNamed(name);
+    await run(['ip', 'netns', 'add', name]);
+    await dead.shell('ip link add eth0 type bridge; ip link set eth0 up');
+    await memberOf(dead, a.bpffs).converge(desired);
+    const owners = () => readdirSync(member.pins.root).filter((path) => path.startsWith('netns-'));
+    const before = owners();
+    await run(['ip', 'netns', 'del', name]);
+    await waitFor('the links have lost their devices', () =>
+      readLinks(member.pins).every(({ ifindex }) => ifindex === 0),
+    );
+    const ops = await member.converge(desired);
+    assert.notDeepEqual(owners(), before);
+    assert.equal(owners().length, 1);
+    // The programs are good still; only devices are another namespace's.
+    assert(!ops.some(({ op }) => op === 'bpf.load'), JSON.stringify(ops));
+    await assert.rejects(memberOf(b, a.bpffs).observe(), { code: 'PINS_FOREIGN' });
+  });
+
+  it('links whose device is gone: no state, and gone with the teardown', async () => {
+    await member.converge(desired);
+    await a.shell(`ip link delete ${DEVICE}`);
+    const { attachments } = await member.observe();
+    assert.deepEqual(
+      attachments.map(({ program }) => program),
+      ['vxlan_receive'],
+    );
+  });
+
+  it('no BPF file system: MISSING, before anything is changed', async () => {
+    for (const bpffs of ['/run/netns', `${a.stateDir}/nowhere`]) {
+      const kernel = openKernel({ network: NETWORK, bpffs, networkNamespace: 1 });
+      const refusal = { code: 'MISSING', message: new RegExp(bpffs), hint: /mount -t bpf/ };
+      await assert.rejects(kernel.requireReady(), refusal);
+      assert.equal(existsSync(join(bpffs, 'tartan')), false);
+      const elsewhere = memberOf(b, bpffs);
+      const [load] = diff(desiredOf(b), await elsewhere.observe());
+      assert(load?.op === 'bpf.load');
+      await assert.rejects(elsewhere.apply(load), refusal);
+      assert.equal(existsSync(join(bpffs, 'tartan')), false);
+    }
+    await openKernel({ network: NETWORK, bpffs: a.bpffs, networkNamespace: 1 }).requireReady();
+  });
+
+  it('another network has its own, on the same file system', async () => {
+    await member.converge(desired);
+    const other = join(a.bpffs, 'tartan', 'other');
+    mkdirSync(other);
+    await member.clear();
+    assert.deepEqual(readdirSync(join(a.bpffs, 'tartan')), ['other']);
+    rmSync(join(a.bpffs, 'tartan'), { recursive: true });
+  });
+});

@@ -1,0 +1,107 @@
+/** A generation takes the place of another while packets flow. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { createLab, type Lab } from '../../lab/lab.ts';
+import { attachPods } from '../../lab/pod.ts';
+import { waitForPing } from '../../lab/traffic.ts';
+import { programId } from '../../src/bpf/generation.ts';
+import type { DesiredState } from '../../src/plan/state.ts';
+import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
+import { type Member, memberAt } from './member.ts';
+import { missing } from './requirements.ts';
+import { desiredOf, ownLease, withSettings } from './samples.ts';
+
+describe('live replacement', { skip: missing() }, () => {
+  let lab: Lab;
+  let members: readonly [Member, Member];
+  let desired: readonly [DesiredState, DesiredState];
+  before(async () => {
+    lab = await createLab({ name: 'kernelswap', underlay: 'pair', pods: 1 });
+    const [a, b] = [lab.host('a'), lab.host('b')];
+    members = [memberAt(a), memberAt(b)];
+    desired = [desiredOf(a, { peers: [ownLease(b)] }), desiredOf(b, { peers: [ownLease(a)] })];
+    await members[0].converge(desired[0]);
+    await members[1].converge(desired[1]);
+    await attachPods(a, { gateway: '10.5.10.1/24', mtu: 1450 });
+    await attachPods(b, { gateway: '10.5.11.1/24', mtu: 1450 });
+    await waitForPing(podOf('a'), podOf('b').address);
+  });
+  after(() => lab?.destroy());
+
+  function podOf(host: string) {
+    const [pod] = lab.host(host).pods;
+    assert(pod);
+    return pod;
+  }
+
+  it('keeps the links, fills the new maps first, and unpins the old ones last', async () => {
+    const host = lab.host('a');
+    const [member] = members;
+    const before = fingerprint(host);
+    const [old] = (await member.observe()).generations.keys();
+    const wanted = withSettings(desired[0], { subnetCount: 300 });
+    const ops = await member.plan(wanted);
+    assert.deepEqual(
+      ops.map(({ op }) => op),
+      ['bpf.load', 'settings.write', 'peers.write', ...Array(3).fill('bpf.attach'), 'bpf.unload'],
+    );
+    for (const op of ops) {
+      if (op.op === 'bpf.attach') {
+        const { generations, attachments } = await member.observe();
+        const next = generations.get(op.generation);
+        assert.deepEqual(next?.peers, wanted.dataplane.peers);
+        assert.deepEqual(next?.settings, wanted.dataplane.settings);
+        assert.equal(attachments.length, 3, 'no program is ever off');
+      }
+      if (op.op === 'bpf.unload') assert.equal(op.generation, old);
+      await member.apply(op);
+    }
+    const now = fingerprint(host);
+    assert.deepEqual(linkIds(now), linkIds(before));
+    const [fresh] = (await member.observe()).generations.keys();
+    assert.notEqual(fresh, old);
+    assert.deepEqual(
+      Object.keys(now.pins),
+      Object.keys(before.pins).map((path) => path.replace(`${old}`, `${fresh}`)),
+    );
+    for (const { program, device, hook } of wanted.dataplane.attachments) {
+      const id = programId(member.pins, `${fresh}`, program);
+      assert.deepEqual(now.tcx[`${device} ${hook}`], [id]);
+    }
+    await member.converge(desired[0]);
+  });
+
+  it('loses no packet, whichever side it is on', async () => {
+    const count = 800;
+    await using pinging = podOf('a').start([
+      ...['ping', '-n', '-q', '-i', '0.002', '-c', `${count}`, '-W', '2'],
+      podOf('b').address,
+    ]);
+    let ended = false;
+    void pinging.ended.then(() => {
+      ended = true;
+    });
+    let replaced = 0;
+    while (!ended) {
+      for (const [side, member] of members.entries()) {
+        const state = desired[side];
+        assert(state);
+        await member.converge(withSettings(state, { subnetCount: 300 + (replaced % 2) }));
+      }
+      replaced += 1;
+    }
+    const { stdout } = await pinging.ended;
+    assert(replaced >= 2, `replaced ${replaced} times`);
+    assert.match(
+      stdout,
+      new RegExp(`${count} packets transmitted, ${count} received, 0% packet loss`),
+    );
+  });
+});
+
+/** Without the programs' ids, which change. */
+function linkIds({ pins }: Fingerprint): Record<string, string> {
+  const links = Object.entries(pins).filter(([path]) => path.includes('/links/vxlan'));
+  assert.equal(links.length, 3);
+  return Object.fromEntries(links.map(([path, ids]) => [path, /link_id \d+/.exec(ids)?.[0] ?? '']));
+}
