@@ -50,7 +50,7 @@ static __always_inline int may_answer(void)
 	return 1;
 }
 
-/* RFC 1122 3.2.2: no ICMP error about an ICMP error, a later fragment, or a source that is no single host. */
+/* RFC 1122 3.2.2: no ICMP error about an ICMP error, a later fragment, a multicast, or a source that is no single host. */
 static __always_inline int deserves_answer(struct __sk_buff *skb, const struct iphdr *ip)
 {
 	__u32 source = bpf_ntohl(ip->saddr);
@@ -58,7 +58,7 @@ static __always_inline int deserves_answer(struct __sk_buff *skb, const struct i
 
 	if (ip->frag_off & bpf_htons(IP_FRAGMENT_OFFSET))
 		return 0;
-	if (source == 0 || source >= 0xe0000000 || (source >> 24) == 127)
+	if (bpf_ntohl(ip->daddr) >= 0xe0000000 || source == 0 || source >= 0xe0000000 || (source >> 24) == 127)
 		return 0;
 	if (ip->protocol != IPPROTO_ICMP)
 		return 1;

@@ -40,12 +40,15 @@ int vxlan_receive(struct __sk_buff *skb)
 	if (((struct udphdr *)(ip + 1))->dest != settings->port)
 		return HAND_ON;
 
-	outer = packet_head(skb, sizeof(*outer) + IPV4_LEN);
+	outer = packet_head(skb, offsetof(struct outer_headers, inner_eth));
 	if (!outer)
 		return drop(DROP_TRUNCATED);
 	/* Another device's VNI, or extensions (GBP, …) that the kernel may know. */
 	if (outer->vxlan.flags != VXLAN_HAS_VNI || outer->vxlan.vni != settings->vni_word)
 		return HAND_ON;
+	outer = packet_head(skb, sizeof(*outer) + IPV4_LEN);
+	if (!outer)
+		return drop(DROP_TRUNCATED);
 
 	inner = (void *)(outer + 1);
 	if (outer->inner_eth.h_proto != bpf_htons(ETH_P_IP) || inner->version != 4 || inner->ihl < IPV4_LEN / 4)

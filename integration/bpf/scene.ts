@@ -1,0 +1,157 @@
+/** One host and its peers, as the tests have them, and packets between them. */
+
+import type { DeviceIndexes } from '../../src/bpf/settings.ts';
+import type { Peer, VxlanSettings } from '../../src/plan/state.ts';
+import {
+  type EthernetFields,
+  ethernet,
+  type Ipv4Fields,
+  ipv4,
+  letters,
+  PROTOCOL,
+  tcp,
+  type UdpFields,
+  udp,
+  type VxlanFields,
+  vxlan,
+} from './packets.ts';
+
+/** Sixteen subnets, from SubnetMin to SubnetMax, in the middle of their network. The VNI tells its octets apart. */
+export const SETTINGS: VxlanSettings = {
+  network: '10.5.0.0/16',
+  ownSubnet: '10.5.17.0/24',
+  firstSubnet: '10.5.16.0/24',
+  subnetCount: 16,
+  vni: 0x0a0b0c,
+  port: 8472,
+  device: 'flannel.1',
+  deviceMac: '02:d0:00:00:00:17',
+  underlay: 'eth0',
+  underlayAddress: '192.0.2.17',
+};
+
+const INDEXES: Readonly<Record<string, number>> = { eth0: 1001, 'flannel.1': 1002 };
+
+/** Redirects are not carried out in a test run: there need be no such devices. */
+export const DEVICES: DeviceIndexes = {
+  indexOf: (name) => INDEXES[name],
+  nameOf: (index) => Object.keys(INDEXES).find((name) => INDEXES[name] === index),
+};
+
+const peer = (subnet: string, publicIp: string, mac: string): Peer => ({ subnet, publicIp, mac });
+
+export const FIRST = peer('10.5.16.0/24', '192.0.2.16', '02:aa:00:00:00:16');
+export const PEER = peer('10.5.20.0/24', '198.51.100.20', '02:aa:00:00:00:20');
+export const COVERED = peer('10.5.25.0/24', '192.0.2.25', '02:aa:00:00:00:25');
+export const LAST = peer('10.5.31.0/24', '192.0.2.31', '02:aa:00:00:00:31');
+export const REGULAR: readonly Peer[] = [FIRST, PEER, COVERED, LAST];
+
+/** Covers COVERED and three subnets that nobody else holds. */
+export const SHORTER = peer('10.5.24.0/22', '192.0.2.24', '02:bb:00:00:00:22');
+/** A quarter of PEER's subnet. */
+export const LONGER = peer('10.5.20.64/26', '192.0.2.64', '02:bb:00:00:00:26');
+export const BELOW = peer('10.5.4.0/24', '192.0.2.4', '02:bb:00:00:00:04');
+export const ABOVE = peer('10.5.200.0/24', '192.0.2.200', '02:bb:00:00:02:00');
+export const IRREGULAR: readonly Peer[] = [SHORTER, LONGER, BELOW, ABOVE];
+
+export const OWN_POD = '10.5.17.2';
+export const PEER_POD = '10.5.20.3';
+/** In a subnet between SubnetMin and SubnetMax that nobody holds. */
+export const NOBODYS_POD = '10.5.30.9';
+
+/** From the host's bridge to the device's own MAC, as the kernel fills it in for a NOARP device. */
+const ON_DEVICE: EthernetFields = {
+  destination: SETTINGS.deviceMac,
+  source: SETTINGS.deviceMac,
+};
+
+export type PacketChanges = Partial<Ipv4Fields> & { readonly type?: number };
+
+/** A UDP packet of a pod of ours to one of PEER's, as the host routes it to the overlay device. */
+export function sent(changes: PacketChanges = {}, payload = udpPayload()): Buffer {
+  const { type, ...ip } = changes;
+  return ethernet(
+    { ...ON_DEVICE, ...(type !== undefined && { type }) },
+    ipv4(
+      { source: OWN_POD, destination: PEER_POD, protocol: PROTOCOL.udp, id: 0x1234, ...ip },
+      payload,
+    ),
+  );
+}
+
+export function udpPayload(length = 64, source = 40000): Buffer {
+  return udp({ source, destination: 53 }, letters(length));
+}
+
+export function tcpPayload(length = 64): Buffer {
+  return tcp({ source: 40000, destination: 80 }, letters(length));
+}
+
+/** What may be different from a good packet, layer by layer. */
+export interface Changes {
+  readonly outerEthernet?: Partial<EthernetFields>;
+  readonly outer?: Partial<Ipv4Fields>;
+  readonly udp?: Partial<UdpFields>;
+  readonly vxlan?: Partial<VxlanFields>;
+  readonly innerEthernet?: Partial<EthernetFields>;
+  readonly inner?: Partial<Ipv4Fields>;
+  readonly payload?: Buffer;
+}
+
+/** What PEER's pod sent to ours, as it comes in on the underlay. */
+export function received(changes: Changes = {}): Buffer {
+  const inner = ipv4(
+    {
+      source: PEER_POD,
+      destination: OWN_POD,
+      protocol: PROTOCOL.udp,
+      id: 0x4321,
+      ...changes.inner,
+    },
+    changes.payload ?? udpPayload(),
+  );
+  const frame = ethernet(
+    { destination: SETTINGS.deviceMac, source: PEER.mac, ...changes.innerEthernet },
+    inner,
+  );
+  const datagram = udp(
+    { source: 51234, destination: SETTINGS.port, ...changes.udp },
+    vxlan({ vni: SETTINGS.vni, ...changes.vxlan }, frame),
+  );
+  const outer = ipv4(
+    {
+      source: PEER.publicIp,
+      destination: SETTINGS.underlayAddress,
+      protocol: PROTOCOL.udp,
+      id: 0xbeef,
+      ...changes.outer,
+    },
+    datagram,
+  );
+  return ethernet(
+    { destination: '02:ee:00:00:00:17', source: '02:ee:00:00:00:01', ...changes.outerEthernet },
+    outer,
+  );
+}
+
+/** What the kernel's device hands on: PEER's packet without its outer headers. */
+export function decapsulated(changes: PacketChanges & Partial<EthernetFields> = {}): Buffer {
+  const { type, destination, ...ip } = changes;
+  return ethernet(
+    {
+      destination: destination ?? SETTINGS.deviceMac,
+      source: PEER.mac,
+      ...(type !== undefined && { type }),
+    },
+    ipv4(
+      {
+        protocol: PROTOCOL.udp,
+        id: 0x4321,
+        ...ip,
+        source: ip.source ?? PEER_POD,
+        destination: OWN_POD,
+      },
+      udpPayload(),
+    ),
+  );
+}

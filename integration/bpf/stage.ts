@@ -1,0 +1,36 @@
+/** Runs a program on a packet in a state that BPF_PROG_TEST_RUN does not make: see stage.c. */
+import { parseIpv4 } from '../../src/net/ipv4.ts';
+import { updateElement } from '../../src/sys/bpf.ts';
+import { compileAndLoad } from './compile.ts';
+import { type Outcome, observe, type ProgramName, type Programs, runProgram } from './programs.ts';
+
+export interface Steps {
+  /** The packet is cut, or grown with zeros, to so many bytes. */
+  readonly length?: number;
+  /** The kernel's vxlan device has taken it out of a packet from this address. */
+  readonly tunnelSource?: string;
+  /** It has been encapsulated once already: 50 more bytes, which begin with a copy of its IP header, precede that. */
+  readonly isEncapsulated?: boolean;
+  readonly gsoSegments?: number;
+}
+
+export interface Stage extends Disposable {
+  run(program: ProgramName, packet: Buffer, steps: Steps): Outcome;
+}
+
+export function loadStage(programs: Programs): Stage {
+  const object = compileAndLoad('stage.c', ['under_test'], ['stage']);
+  const inject = object.programFd('stage');
+  const key = Buffer.alloc(4);
+  const value = Buffer.alloc(4);
+  return {
+    run: (program, packet, { length = 0, tunnelSource, isEncapsulated, gsoSegments = 0 }) => {
+      value.writeInt32LE(programs.programFd(program));
+      updateElement(object.mapFd('under_test'), key, value);
+      const source = tunnelSource === undefined ? 0 : parseIpv4(tunnelSource);
+      const context = { cb: [length, source, isEncapsulated ? 1 : 0], gsoSegments };
+      return observe(programs.maps, () => runProgram(inject, packet, context));
+    },
+    [Symbol.dispose]: () => object.close(),
+  };
+}
