@@ -1,6 +1,7 @@
 /** `make demo`: three hosts on tartan, beside the same traffic without overlay and with the kernel's own vxlan. */
 
 import { flannelByHand, native } from './baseline.ts';
+import { spreadHosts } from './cpus.ts';
 import { runMain } from './interrupt.ts';
 import { createLab, joinAll, type Lab } from './lab.ts';
 import { type Pod, readPodNetwork } from './pod.ts';
@@ -43,6 +44,7 @@ async function showTartan(): Promise<{ screen: string; rate: Rate }> {
   step('ping from every pod to every pod');
   const matrix = await pingMatrix(pods);
   step('TCP through tartan');
+  await spreadHosts(lab.hosts);
   const rate = { name: 'tartan', bitsPerSecond: await tcpThroughput(from, to, TCP) };
   const screen = [hostTable(lab), matrixTable(pods, matrix)].join('\n\n');
   step('teardown on every host');
@@ -61,6 +63,7 @@ async function measureBaseline(
   await using baseline = await createLab({ name: lab, hosts: 3 });
   await build(baseline);
   const [from, to] = await reachable(firstPods(baseline));
+  await spreadHosts(baseline.hosts);
   return { name, bitsPerSecond: await tcpThroughput(from, to, TCP) };
 }
 

@@ -30,14 +30,18 @@ static __always_inline __u32 wire_packets(const struct __sk_buff *skb)
 	return skb->gso_segs ?: 1;
 }
 
-static __always_inline void count_sent(__u32 slot, __u32 packets, __u32 bytes)
+/* Returns how many packets this CPU had sent there before. */
+static __always_inline __u64 count_sent(__u32 slot, __u32 packets, __u32 bytes)
 {
 	struct traffic *traffic = bpf_map_lookup_elem(&peer_counters, &slot);
+	__u64 before;
 
-	if (traffic) {
-		traffic->sent_packets += packets;
-		traffic->sent_bytes += bytes;
-	}
+	if (!traffic)
+		return 0;
+	before = traffic->sent_packets;
+	traffic->sent_packets = before + packets;
+	traffic->sent_bytes += bytes;
+	return before;
 }
 
 static __always_inline void count_received(__u32 slot, __u32 packets, __u32 bytes)

@@ -4,9 +4,6 @@
 
 #include "parse.h"
 
-/* Outer IP, UDP, VXLAN and the inner Ethernet header: what a packet on the overlay device lacks. */
-#define VXLAN_OVERHEAD (IPV4_LEN + UDP_LEN + VXLAN_LEN + ETH_LEN)
-
 #define VXLAN_ROOM (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP | \
 		    BPF_F_ADJ_ROOM_ENCAP_L2(ETH_LEN) | BPF_F_ADJ_ROOM_ENCAP_L2_ETH)
 
@@ -26,25 +23,37 @@ static __always_inline __be16 source_port(struct __sk_buff *skb)
 }
 
 /*
+ * Fragments of one sender are told apart by the id (RFC 6864). It counts the packets to the peer, segments of a GSO packet
+ * too, which number themselves on from it; CPUs count apart, so each begins a quarter of the numbers further on.
+ */
+static __always_inline __u16 packet_id(__u64 sent_before)
+{
+	return (__u16)sent_before + (__u16)(bpf_get_smp_processor_id() << 14);
+}
+
+/*
  * Fills the room between the packet's Ethernet header, which becomes the outer one, and its IP header.
  * DF is clear, as with the kernel's device: a path with a smaller MTU fragments the outer packet. `ecn` is the
- * inner header's (RFC 6040, normal mode).
+ * inner header's (RFC 6040, normal mode), `id` the outer packet's.
  */
-static __always_inline void write_outer(struct outer_headers *outer, __u32 length, __u8 ecn, __be16 port,
+static __always_inline void write_outer(struct outer_headers *outer, __u32 length, __u8 ecn, __u16 id, __be16 port,
 					const struct settings *settings, const struct peer *peer)
 {
-	outer->ip.version = 4;
-	outer->ip.ihl = IPV4_LEN / 4;
-	outer->ip.tos = ecn;
-	outer->ip.tot_len = bpf_htons(length - ETH_LEN);
-	outer->ip.id = (__u16)bpf_get_prandom_u32();
-	outer->ip.frag_off = 0;
-	outer->ip.ttl = OUTER_TTL;
-	outer->ip.protocol = IPPROTO_UDP;
-	outer->ip.check = 0;
-	outer->ip.saddr = settings->underlay_address;
-	outer->ip.daddr = peer->address;
-	outer->ip.check = ~header_sum(&outer->ip);
+	__be32 *word = (__be32 *)&outer->ip;
+	__be32 version_to_length = bpf_htonl(0x45000000 | (__u32)ecn << 16 | (length - ETH_LEN));
+	__be32 id_and_fragment = bpf_htonl((__u32)id << 16);
+	__be32 ttl_and_protocol = bpf_htonl(OUTER_TTL << 24 | IPPROTO_UDP << 16);
+	__be32 source = settings->underlay_address;
+	__be32 destination = peer->address;
+	__u16 sum = fold_sum((__u64)version_to_length + id_and_fragment + ttl_and_protocol + source + destination);
+
+	/* Word by word: summing a header up again that was just written in bytes would wait for each of them. */
+	word[0] = version_to_length;
+	word[1] = id_and_fragment;
+	word[2] = ttl_and_protocol;
+	outer->ip.check = ~sum;
+	word[3] = source;
+	word[4] = destination;
 
 	outer->udp.source = port;
 	outer->udp.dest = settings->port;
@@ -54,7 +63,7 @@ static __always_inline void write_outer(struct outer_headers *outer, __u32 lengt
 	outer->vxlan.flags = VXLAN_HAS_VNI;
 	outer->vxlan.vni = settings->vni_word;
 
-	__builtin_memcpy(outer->inner_eth.h_dest, peer->mac, ETH_ALEN);
-	__builtin_memcpy(outer->inner_eth.h_source, settings->device_mac, ETH_ALEN);
+	copy_mac(outer->inner_eth.h_dest, peer->mac);
+	copy_mac(outer->inner_eth.h_source, settings->device_mac);
 	outer->inner_eth.h_proto = bpf_htons(ETH_P_IP);
 }

@@ -26,14 +26,19 @@ struct vxlan_header {
 #define ECN_MASK 3
 #define ECN_CE 3
 
-/* All that stands before the inner packet, as it lies in a packet on the underlay. */
+/*
+ * All that stands between the outer Ethernet header and the inner packet. Not packed, though its end is padding: the
+ * fields of a packed struct are read and written byte by byte.
+ */
 struct outer_headers {
-	struct ethhdr eth;
 	struct iphdr ip;
 	struct udphdr udp;
 	struct vxlan_header vxlan;
 	struct ethhdr inner_eth;
-} __attribute__((packed));
+};
+
+/* What a packet on the overlay device lacks. */
+#define VXLAN_OVERHEAD (IPV4_LEN + UDP_LEN + VXLAN_LEN + ETH_LEN)
 
 static __always_inline void *packet_data(const struct __sk_buff *skb)
 {
@@ -67,15 +72,29 @@ static __always_inline int same_mac(const __u8 *a, const __u8 *b)
 	return *(__u32 *)a == *(__u32 *)b && *(__u16 *)(a + 4) == *(__u16 *)(b + 4);
 }
 
-/* The ones' complement sum of a 20-byte header, folded: 0xffff where its checksum is right (RFC 1071). */
-static __always_inline __u16 header_sum(const void *header)
+static __always_inline void copy_mac(__u8 *to, const __u8 *from)
 {
-	const __u16 *word = header;
-	__u32 sum = 0;
+	*(__u32 *)to = *(__u32 *)from;
+	*(__u16 *)(to + 4) = *(__u16 *)(from + 4);
+}
 
-#pragma unroll
-	for (int i = 0; i < IPV4_LEN / 2; i++)
-		sum += word[i];
+/* Folds a sum of 32-bit words to 16 bits (RFC 1071). */
+static __always_inline __u16 fold_sum(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (sum & 0xffff) + (sum >> 16);
+}
+
+/* The ones' complement sum of a 20-byte header, folded: 0xffff where its checksum is right (RFC 1071). */
+static __always_inline __u16 header_sum(const struct iphdr *header)
+{
+	const __u32 *word = (const __u32 *)header;
+	__u64 sum = 0;
+
+#pragma unroll
+	for (int i = 0; i < IPV4_LEN / 4; i++)
+		sum += word[i];
+	return fold_sum(sum);
 }

@@ -23,7 +23,7 @@ int vxlan_receive(struct __sk_buff *skb)
 	const struct settings *settings = open_settings();
 	struct outer_headers *outer;
 	__u32 slot = 0, packets, bytes;
-	mac_address peer_mac;
+	mac_address peer_mac __attribute__((aligned(4)));
 	struct iphdr *ip, *inner;
 	struct ethhdr *eth;
 	int verdict;
@@ -40,17 +40,18 @@ int vxlan_receive(struct __sk_buff *skb)
 	if (((struct udphdr *)(ip + 1))->dest != settings->port)
 		return HAND_ON;
 
-	outer = packet_head(skb, offsetof(struct outer_headers, inner_eth));
-	if (!outer)
+	eth = packet_head(skb, ETH_LEN + offsetof(struct outer_headers, inner_eth));
+	if (!eth)
 		return drop(DROP_TRUNCATED);
+	outer = (void *)(eth + 1);
 	/* Another device's VNI, or extensions (GBP, …) that the kernel may know. */
 	if (outer->vxlan.flags != VXLAN_HAS_VNI || outer->vxlan.vni != settings->vni_word)
 		return HAND_ON;
-	outer = packet_head(skb, sizeof(*outer) + IPV4_LEN);
-	if (!outer)
+	eth = packet_head(skb, ETH_LEN + VXLAN_OVERHEAD + IPV4_LEN);
+	if (!eth)
 		return drop(DROP_TRUNCATED);
-
-	inner = (void *)(outer + 1);
+	outer = (void *)(eth + 1);
+	inner = (void *)outer + VXLAN_OVERHEAD;
 	if (outer->inner_eth.h_proto != bpf_htons(ETH_P_IP) || inner->version != 4 || inner->ihl < IPV4_LEN / 4)
 		return drop(DROP_NOT_IPV4);
 	if (!same_mac(outer->inner_eth.h_dest, settings->device_mac))
@@ -77,7 +78,7 @@ int vxlan_receive(struct __sk_buff *skb)
 
 	packets = wire_packets(skb);
 	bytes = bpf_ntohs(inner->tot_len);
-	__builtin_memcpy(peer_mac, outer->inner_eth.h_source, sizeof(peer_mac));
+	copy_mac(peer_mac, outer->inner_eth.h_source);
 	if (bpf_skb_adjust_room(skb, -VXLAN_OVERHEAD, BPF_ADJ_ROOM_MAC,
 				BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)) {
 		count(SLOW_RECEIVE_ROOM);
@@ -89,8 +90,8 @@ int vxlan_receive(struct __sk_buff *skb)
 	eth = packet_head(skb, ETH_LEN);
 	if (!eth)
 		return drop(DROP_TRUNCATED);
-	__builtin_memcpy(eth->h_dest, settings->device_mac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, peer_mac, ETH_ALEN);
+	copy_mac(eth->h_dest, settings->device_mac);
+	copy_mac(eth->h_source, peer_mac);
 	count_received(slot, packets, bytes);
 	return bpf_redirect(settings->device_index, BPF_F_INGRESS);
 }

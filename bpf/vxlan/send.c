@@ -35,6 +35,7 @@ int vxlan_send(struct __sk_buff *skb)
 	struct ethhdr *eth;
 	struct iphdr *ip;
 	__be16 port;
+	__u16 id;
 	__u8 ecn;
 
 	if (!settings)
@@ -68,11 +69,12 @@ int vxlan_send(struct __sk_buff *skb)
 	if (bpf_skb_adjust_room(skb, VXLAN_OVERHEAD, BPF_ADJ_ROOM_MAC, VXLAN_ROOM))
 		return send_slowly(skb, settings, peer, SLOW_SEND_ROOM);
 
-	outer = packet_head(skb, sizeof(*outer));
-	if (!outer)
+	eth = packet_head(skb, ETH_LEN + VXLAN_OVERHEAD);
+	if (!eth)
 		return drop(DROP_TRUNCATED);
-	write_outer(outer, length, ecn, port, settings, peer);
-	count_sent(peer->slot, packets, length - ETH_LEN - VXLAN_OVERHEAD);
+	outer = (void *)(eth + 1);
+	id = packet_id(count_sent(peer->slot, packets, length - ETH_LEN - VXLAN_OVERHEAD));
+	write_outer(outer, length, ecn, id, port, settings, peer);
 	/* Without a next hop given, the FIB finds the gateway and waits for an unresolved neighbour. */
 	return bpf_redirect_neigh(settings->underlay_index, NULL, 0, 0);
 }
