@@ -4,7 +4,6 @@ import { after, before, describe, it } from 'node:test';
 import { addFlannelDevice, randomMac } from '../../lab/baseline.ts';
 import type { Host } from '../../lab/host.ts';
 import { createLab, NETWORK_CONFIG } from '../../lab/lab.ts';
-import { attachPods } from '../../lab/pod.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { ping } from '../../lab/traffic.ts';
 import { readPeers } from '../../src/bpf/peer_maps.ts';
