@@ -11,7 +11,7 @@ export function main(argv: readonly string[]): Promise<never> {
     const text = await readConfigSource(argument, () => buffer(process.stdin));
     const { backendFor } = await import('../src/backend/table.ts');
     const settings = { text, force: options.force, dryRun: options['dry-run'] };
-    return initConfig(() => openStore(context, true), backendFor, settings);
+    return initConfig(() => openStore(context, !settings.dryRun), backendFor, settings);
   });
 }
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --disable-warning=ExperimentalWarning --max-semi-space-size=1 --optimize-for-size --v8-pool-size=0
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning --max-semi-space-size=1
 import { watch } from '../src/agent/watch.ts';
 import { runCommand } from './run.ts';
 import { memberSettingsOf, openWorld, watchHost } from './wire.ts';

@@ -42,7 +42,12 @@ async function putConfig(
   openStore: () => Promise<LeaseStore>,
   { text, force, dryRun }: InitConfigSettings,
 ): Promise<boolean> {
-  const store = await openStore();
+  const store = await openStore().catch((error: unknown) => {
+    if (dryRun && error instanceof TartanError && error.code === 'CONFIG_MISSING') return null;
+    throw error;
+  });
+  // A store that would have to be made first.
+  if (store === null) return true;
   const current = await store.readConfig();
   if (current?.text === text) return false;
   if (current !== null && !force) throw configExists(store);

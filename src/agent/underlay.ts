@@ -20,6 +20,9 @@ export interface Underlay {
   readonly publicIp: string;
 }
 
+/** An overlay's own device, ours or flanneld's, carries no tunnel. */
+const OVERLAY_DEVICE = /^flannel\.\d+$/;
+
 type Found = { readonly interface: Underlay['interface'] } | { readonly failure: string };
 
 /**
@@ -28,7 +31,7 @@ type Found = { readonly interface: Underlay['interface'] } | { readonly failure:
  */
 export async function findUnderlay(host: HostReader, choice: UnderlayChoice): Promise<Underlay> {
   const wanted = choice.ifaces.length > 0 ? choice.ifaces : [await defaultInterface(host)];
-  const interfaces = await host.readInterfaces();
+  const interfaces = (await host.readInterfaces()).filter(({ name }) => !OVERLAY_DEVICE.test(name));
   const failures: string[] = [];
   for (const candidate of wanted) {
     const found = examine(interfaces, candidate);

@@ -3,7 +3,7 @@
  * by name, and `links/` with a link for each program. bpffs allows no dots in names.
  */
 import { existsSync, readdirSync, renameSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { messageOf, TartanError } from '../errors.ts';
 import { makeFolders } from '../folders.ts';
 
@@ -74,9 +74,14 @@ export function listLinks(pins: Pins): string[] {
   return listFolder(join(pins.root, 'links'));
 }
 
-/** @throws TartanError `MISSING` if there is no BPF file system */
+/**
+ * The folder itself need not be there yet: it is made with the first pin.
+ * @throws TartanError `MISSING` if there is no BPF file system
+ */
 export function requireBpffs(bpffs: string): void {
-  if (existsSync(bpffs) && statfsSync(bpffs).type === BPF_FS_MAGIC) return;
+  let there = resolve(bpffs);
+  while (!existsSync(there)) there = dirname(there);
+  if (statfsSync(there).type === BPF_FS_MAGIC) return;
   throw new TartanError(
     'MISSING',
     `there is no BPF file system at ${bpffs}`,

@@ -54,13 +54,19 @@ export function integer(placeholder: string, min: number, max: number): Value<nu
 /** A dotted IPv4 address. */
 export function ipv4(placeholder: string): Value<string> {
   return single(placeholder, (given) => {
-    if (isIP(given) === 4) return given;
+    if (isIP(given) === 4 && isHostAddress(given)) return given;
     throw new TartanError(
       'USAGE',
-      `"${given}" is not an IPv4 address`,
+      `"${given}" is not ${isIP(given) === 4 ? 'the address of a host' : 'an IPv4 address'}`,
       'Give four numbers from 0 to 255 with dots between them, such as 192.168.64.3.',
     );
   });
+}
+
+/** Not "this host", loopback, multicast or reserved (RFC 6890): nobody else could send there. */
+function isHostAddress(address: string): boolean {
+  const first = Number(address.split('.', 1)[0]);
+  return first !== 0 && first !== 127 && first < 224;
 }
 
 /** One of a few words. */

@@ -19,6 +19,14 @@ const host = hostOf([eth0, eth1, down, bare]);
 const find = (ifaces: string[], publicIp: string | null = null) =>
   findUnderlay(host, { ifaces, publicIp });
 
+test("an overlay's own device is no underlay", async () => {
+  const host = hostOf([interfaceOf('flannel.1')]);
+  await assert.rejects(findUnderlay(host, { ifaces: ['flannel.1'], publicIp: null }), {
+    code: 'INTERFACE',
+    message: /flannel\.1/,
+  });
+});
+
 test('without a name it is the interface of the default route', async () => {
   assert.deepEqual(await find([]), {
     interface: { name: 'eth0', address: '10.0.0.1', prefixLength: 24, mtu: 1500 },

@@ -91,6 +91,8 @@ test('--iface keeps its order, repeated or with commas', () => {
 
 test('bad values are named together with where they came from', () => {
   const bad: [string[], Environment, RegExp][] = [
+    [['--public-ip', '0.0.0.0'], {}, /--public-ip: "0\.0\.0\.0" is not the address of a host/],
+    [['--public-ip', '127.0.0.1'], {}, /--public-ip: "127\.0\.0\.1" is not the address of a host/],
     [['--public-ip', '1.2.3'], {}, /--public-ip: "1\.2\.3" is not an IPv4 address/],
     [['--public-ip', '::1'], {}, /--public-ip: "::1"/],
     [
