@@ -1,5 +1,6 @@
 import { TartanError } from '../errors.ts';
 import type { HostInterface, HostReader } from '../kernel/contract.ts';
+import { isOverlayDevice } from '../plan/state.ts';
 
 /** How the underlay interface is chosen. */
 export interface UnderlayChoice {
@@ -20,9 +21,6 @@ export interface Underlay {
   readonly publicIp: string;
 }
 
-/** An overlay's own device, ours or flanneld's, carries no tunnel. */
-const OVERLAY_DEVICE = /^flannel\.\d+$/;
-
 type Found = { readonly interface: Underlay['interface'] } | { readonly failure: string };
 
 /**
@@ -31,7 +29,8 @@ type Found = { readonly interface: Underlay['interface'] } | { readonly failure:
  */
 export async function findUnderlay(host: HostReader, choice: UnderlayChoice): Promise<Underlay> {
   const wanted = choice.ifaces.length > 0 ? choice.ifaces : [await defaultInterface(host)];
-  const interfaces = (await host.readInterfaces()).filter(({ name }) => !OVERLAY_DEVICE.test(name));
+  // An overlay's own device, ours or flanneld's, carries no tunnel.
+  const interfaces = (await host.readInterfaces()).filter(({ name }) => !isOverlayDevice(name));
   const failures: string[] = [];
   for (const candidate of wanted) {
     const found = examine(interfaces, candidate);

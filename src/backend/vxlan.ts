@@ -4,7 +4,7 @@ import type { NetworkConfig, VxlanConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix, prefixOf, prefixSize } from '../net/prefix.ts';
-import type { Peer, Route } from '../plan/state.ts';
+import { overlayDeviceName, type Peer, type Route } from '../plan/state.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { planRoutes } from './overlay_routes.ts';
 
@@ -32,7 +32,7 @@ function attributes(
   randomMac: () => string,
 ): Offer {
   const options = optionsOf(config);
-  const device = node.links.find(({ name }) => name === deviceName(options));
+  const device = node.links.find(({ name }) => name === overlayDeviceName(options.vni));
   const vtepMac = device?.mac ?? earlier?.attributes.vxlan?.vtepMac ?? randomMac();
   return {
     attributes: {
@@ -52,7 +52,7 @@ function desired(
   leases: readonly Lease[],
 ): Decision {
   const options = optionsOf(config);
-  const device = deviceName(options);
+  const device = overlayDeviceName(options.vni);
   const deviceMac = own.attributes.vxlan?.vtepMac ?? '';
   const { prefixes, reachable, warnings } = planRoutes(
     config,
@@ -121,11 +121,6 @@ function optionsOf({ backend }: NetworkConfig): VxlanConfig {
     'Backend.GBP (group based policy) is not built yet',
     'Set Backend.GBP to false, or leave it out.',
   );
-}
-
-/** flannel's name: what looks for flannel's device finds ours. */
-function deviceName({ vni }: VxlanConfig): string {
-  return `flannel.${vni}`;
 }
 
 /** Backend.MTU, like flannel's, is the size of the outer packet; 0: the underlay's. */

@@ -1,5 +1,5 @@
 /** Devices as iproute2 reports them, in the plan's words. */
-import type { ObservedLink } from '../plan/state.ts';
+import { isOverlayDevice, type ObservedLink } from '../plan/state.ts';
 import type { HostInterface } from './contract.ts';
 import { readJson } from './iproute.ts';
 
@@ -63,15 +63,12 @@ export function aliasOf(network: string): string {
   return `tartan:${network}`;
 }
 
-/** flannel's name for a vxlan device. */
-const OVERLAY_NAME = /^flannel\.\d+$/;
-
 /** Devices with an overlay's name: ours, and what stands in their way. */
 export async function observeLinks(
   network: string,
   links: readonly IpInterface[],
 ): Promise<ObservedLink[]> {
-  const named = links.filter(({ ifname }) => OVERLAY_NAME.test(ifname));
+  const named = links.filter(({ ifname }) => isOverlayDevice(ifname));
   const vnis = named.some((link) => isOurs(network, link)) ? await readVnis() : new Map();
   return named.map((link) => toObserved(network, link, vnis.get(link.ifname) ?? null));
 }

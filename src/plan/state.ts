@@ -114,6 +114,16 @@ export interface ObservedState {
   readonly builds: Readonly<Record<Dataplane['object'], string | null>>;
 }
 
+/** flannel's name for the device of a VNI: what looks for flannel's device finds ours. */
+export function overlayDeviceName(vni: number): string {
+  return `flannel.${vni}`;
+}
+
+/** Whether a device has an overlay's name, whoever made it. */
+export function isOverlayDevice(name: string): boolean {
+  return /^flannel\.\d+$/.test(name);
+}
+
 /** A host with nothing of ours. */
 export const nothing: DesiredState = { links: [], addresses: [], routes: [], dataplane: null };
 

@@ -1,4 +1,5 @@
-import type { Lease, LeaseAttributes, RejectedKey } from '../lease/lease.ts';
+import type { Lease, LeaseAttributes } from '../lease/lease.ts';
+import type { PeerEvent, PeerSnapshot } from '../lease/peers.ts';
 import type { Prefix } from '../net/prefix.ts';
 
 /** The network config as it stands in the store: text, so that what flannel wrote is kept byte for byte. */
@@ -8,19 +9,11 @@ export interface StoredConfig {
   readonly revision: number;
 }
 
-/** Every lease at one revision. */
-export interface Snapshot {
-  readonly leases: readonly Lease[];
-  readonly rejected: readonly RejectedKey[];
-  /** The store's revision at which this is the whole truth; `watch` goes on from here. */
-  readonly revision: number;
-}
+/** Every lease at one revision; `watch` goes on from there. */
+export type Snapshot = PeerSnapshot;
 
 /** One change. */
-export type LeaseEvent =
-  | { readonly type: 'put'; readonly lease: Lease }
-  | { readonly type: 'removed'; readonly subnet: Prefix }
-  | { readonly type: 'rejected'; readonly rejected: RejectedKey };
+export type LeaseEvent = PeerEvent;
 
 /** What a watch yields. */
 export type StoreUpdate =

@@ -48,6 +48,7 @@ export function openLibrary(): void {
   libbpf();
 }
 
+/** Bound at the first use. */
 function libbpf(): ReturnType<typeof bind> {
   if (!bound) {
     bound = bind();
