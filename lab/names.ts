@@ -4,8 +4,11 @@ import { existsSync, readdirSync } from 'node:fs';
 
 const NAMESPACES = '/run/netns';
 
+/** What the names of all namespaces begin with: checkouts that test side by side give themselves other ones. */
+const PREFIX = process.env.TARTAN_LAB_PREFIX || 'tartan';
+
 /** Below it, one folder a lab. Outside /sys, which entering a namespace may remount. */
-export const LABS = '/run/tartan-lab';
+export const LABS = `/run/${PREFIX}-lab`;
 
 /** Throws unless the name can be part of a namespace's name without two labs being taken for each other. */
 export function checkLabName(name: string): void {
@@ -44,10 +47,12 @@ export function namespacesOf(lab: string): string[] {
 export function labNames(): string[] {
   const folders = existsSync(LABS) ? readdirSync(LABS) : [];
   const namespaces = existsSync(NAMESPACES) ? readdirSync(NAMESPACES) : [];
-  const named = namespaces.map((name) => /^tartan-([a-z][a-z0-9]*)-/.exec(name)?.[1]);
+  const named = namespaces
+    .map((name) => name.split('-'))
+    .map(([prefix, lab, node]) => (prefix === PREFIX && node !== undefined ? lab : undefined));
   return [...new Set([...folders, ...named.filter((name) => name !== undefined)])].sort();
 }
 
 function namespacePrefix(lab: string): string {
-  return `tartan-${lab}-`;
+  return `${PREFIX}-${lab}-`;
 }
