@@ -4,11 +4,13 @@
 #include <bpf/bpf_helpers.h>
 
 #include "include/encap.h"
+#include "include/endpoints.h"
 #include "include/peers.h"
 #include "include/unreachable.h"
 
 #include "vxlan/send.c"
 #include "vxlan/receive.c"
 #include "vxlan/check.c"
+#include "vxlan/endpoint.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

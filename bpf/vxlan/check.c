@@ -11,7 +11,7 @@ int vxlan_check(struct __sk_buff *skb)
 	struct bpf_tunnel_key key = {};
 	struct ethhdr *eth;
 	struct iphdr *ip;
-	__u32 slot = 0;
+	__u32 slot = 0, policy = 0;
 	int verdict;
 
 	if (bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0))
@@ -28,8 +28,10 @@ int vxlan_check(struct __sk_buff *skb)
 	if (!same_mac(eth->h_dest, settings->device_mac))
 		return drop(DROP_WRONG_MAC);
 	verdict = check_source(settings, bpf_htonl(key.remote_ipv4), ip->saddr, &slot);
-	if (verdict)
+	if (verdict < 0)
 		return drop(-1 - verdict);
+	if (settings->gbp && bpf_skb_get_tunnel_opt(skb, &policy, sizeof(policy)) == sizeof(policy))
+		skb->mark = policy;
 	count(SLOW_RECEIVED);
 	count_received(slot, wire_packets(skb), skb->len - ETH_LEN);
 	return HAND_ON;

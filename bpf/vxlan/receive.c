@@ -17,12 +17,51 @@ static __always_inline int lengths_agree(const struct __sk_buff *skb, const stru
 	       bpf_ntohs(inner->tot_len) >= inner->ihl * 4;
 }
 
+static __always_inline int has_known_flags(__be32 flags, const struct settings *settings)
+{
+	if (settings->gbp)
+		flags &= ~(VXLAN_HAS_POLICY | bpf_htonl(VXLAN_POLICY));
+	return flags == VXLAN_HAS_VNI;
+}
+
+/* The endpoint that FastPath hands the packet to, or NULL: the host's stack takes it. */
+static __always_inline const struct endpoint *choose_endpoint(struct __sk_buff *skb, const struct iphdr *inner,
+							      const struct settings *settings, int origin)
+{
+	__be32 address = inner->daddr;
+	struct endpoint *endpoint = find_endpoint(address);
+	int reason;
+
+	if (!endpoint)
+		return NULL;
+	reason = origin == ORIGIN_OUTSIDE ? HOST_OUTSIDE : host_reason(skb, inner, settings);
+	if (!reason && is_zero_mac(endpoint->mac))
+		reason = HOST_UNKNOWN_MAC;
+	if (!reason && !is_there(skb, endpoint, address))
+		reason = HOST_ENDPOINT_GONE;
+	if (!reason)
+		return endpoint;
+	count(reason);
+	return NULL;
+}
+
+/* Straight into the pod's own network namespace. */
+static __always_inline int deliver(struct ethhdr *eth, const struct endpoint *endpoint)
+{
+	copy_mac(eth->h_dest, endpoint->mac);
+	copy_mac(eth->h_source, endpoint->gateway_mac);
+	decrement_ttl((struct iphdr *)(eth + 1));
+	return bpf_redirect_peer(endpoint->index, 0);
+}
+
 SEC("tc")
 int vxlan_receive(struct __sk_buff *skb)
 {
 	const struct settings *settings = open_settings();
+	const struct endpoint *endpoint = NULL;
 	struct outer_headers *outer;
 	__u32 slot = 0, packets, bytes;
+	__be32 policy;
 	mac_address peer_mac __attribute__((aligned(4)));
 	struct iphdr *ip, *inner;
 	struct ethhdr *eth;
@@ -44,9 +83,10 @@ int vxlan_receive(struct __sk_buff *skb)
 	if (!eth)
 		return drop(DROP_TRUNCATED);
 	outer = (void *)(eth + 1);
-	/* Another device's VNI, or extensions (GBP, …) that the kernel may know. */
-	if (outer->vxlan.flags != VXLAN_HAS_VNI || outer->vxlan.vni != settings->vni_word)
-		return HAND_ON;
+	/* Another device's VNI, or extensions that the kernel may know. */
+	if (!has_known_flags(outer->vxlan.flags, settings) || outer->vxlan.vni != settings->vni_word)
+		return leave_to_host(OTHER_VNI);
+	policy = outer->vxlan.flags;
 	eth = packet_head(skb, ETH_LEN + VXLAN_OVERHEAD + IPV4_LEN);
 	if (!eth)
 		return drop(DROP_TRUNCATED);
@@ -62,7 +102,7 @@ int vxlan_receive(struct __sk_buff *skb)
 	if (!skb->gso_size && !lengths_agree(skb, outer, inner))
 		return drop(DROP_LENGTH);
 	verdict = check_source(settings, outer->ip.saddr, inner->saddr, &slot);
-	if (verdict)
+	if (verdict < 0)
 		return drop(-1 - verdict);
 
 	/* RFC 6040: congestion that the underlay marked goes into the inner header, checksum and all. */
@@ -76,6 +116,8 @@ int vxlan_receive(struct __sk_buff *skb)
 		return HAND_ON;
 	}
 
+	if (settings->fast_path)
+		endpoint = choose_endpoint(skb, inner, settings, verdict);
 	packets = wire_packets(skb);
 	bytes = bpf_ntohs(inner->tot_len);
 	copy_mac(peer_mac, outer->inner_eth.h_source);
@@ -86,12 +128,16 @@ int vxlan_receive(struct __sk_buff *skb)
 	}
 	/* A checksum that the interface verified was the outer one; one that it verified beyond that stays good. */
 	bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
+	if (settings->gbp && policy & VXLAN_HAS_POLICY)
+		skb->mark = bpf_ntohl(policy) & VXLAN_POLICY;
+	count_received(slot, packets, bytes);
 
-	eth = packet_head(skb, ETH_LEN);
+	eth = packet_head(skb, ETH_LEN + IPV4_LEN);
 	if (!eth)
 		return drop(DROP_TRUNCATED);
+	if (endpoint)
+		return deliver(eth, endpoint);
 	copy_mac(eth->h_dest, settings->device_mac);
 	copy_mac(eth->h_source, peer_mac);
-	count_received(slot, packets, bytes);
 	return bpf_redirect(settings->device_index, BPF_F_INGRESS);
 }

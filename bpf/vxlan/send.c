@@ -14,14 +14,19 @@ static __always_inline int send_slowly(struct __sk_buff *skb, const struct setti
 		.local_ipv4 = bpf_ntohl(settings->underlay_address),
 		.tunnel_ttl = OUTER_TTL,
 	};
+	struct traffic *traffic = traffic_of(peer->slot);
+	__u32 policy = skb->mark & VXLAN_POLICY;
 	mac_address mac;
 
 	__builtin_memcpy(mac, peer->mac, sizeof(mac));
 	if (bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0) ||
 	    bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX))
 		return drop(DROP_CLOSED);
+	if (settings->gbp && policy && bpf_skb_set_tunnel_opt(skb, &policy, sizeof(policy)))
+		return drop(DROP_CLOSED);
 	count(reason);
-	count_sent(peer->slot, wire_packets(skb), skb->len - ETH_LEN);
+	if (traffic)
+		count_sent(traffic, wire_packets(skb), skb->len - ETH_LEN);
 	return HAND_ON;
 }
 
@@ -29,14 +34,10 @@ SEC("tc")
 int vxlan_send(struct __sk_buff *skb)
 {
 	const struct settings *settings = open_settings();
-	struct outer_headers *outer;
 	const struct peer *peer;
-	__u32 packets, length;
 	struct ethhdr *eth;
 	struct iphdr *ip;
-	__be16 port;
-	__u16 id;
-	__u8 ecn;
+	int verdict;
 
 	if (!settings)
 		return drop(DROP_CLOSED);
@@ -60,21 +61,6 @@ int vxlan_send(struct __sk_buff *skb)
 		return answer_unreachable(skb, settings, *eth, *(struct iphdr *)(eth + 1));
 	}
 
-	length = skb->len + VXLAN_OVERHEAD;
-	packets = wire_packets(skb);
-	ecn = ip->tos & ECN_MASK;
-	if (length - ETH_LEN > 0xffff)
-		return send_slowly(skb, settings, peer, SLOW_SEND_SIZE);
-	port = source_port(skb);
-	if (bpf_skb_adjust_room(skb, VXLAN_OVERHEAD, BPF_ADJ_ROOM_MAC, VXLAN_ROOM))
-		return send_slowly(skb, settings, peer, SLOW_SEND_ROOM);
-
-	eth = packet_head(skb, ETH_LEN + VXLAN_OVERHEAD);
-	if (!eth)
-		return drop(DROP_TRUNCATED);
-	outer = (void *)(eth + 1);
-	id = packet_id(count_sent(peer->slot, packets, length - ETH_LEN - VXLAN_OVERHEAD));
-	write_outer(outer, length, ecn, id, port, settings, peer);
-	/* Without a next hop given, the FIB finds the gateway and waits for an unresolved neighbour. */
-	return bpf_redirect_neigh(settings->underlay_index, NULL, 0, 0);
+	verdict = encapsulate(skb, ip, settings, peer, 0);
+	return verdict < -1 ? send_slowly(skb, settings, peer, -1 - verdict) : verdict;
 }

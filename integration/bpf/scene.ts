@@ -28,6 +28,10 @@ export const SETTINGS: VxlanSettings = {
   deviceMac: '02:d0:00:00:00:17',
   underlay: 'eth0',
   underlayAddress: '192.0.2.17',
+  mtu: 1450,
+  fastPath: false,
+  conntrack: false,
+  gbp: false,
 };
 
 const INDEXES: Readonly<Record<string, number>> = { eth0: 1001, 'flannel.1': 1002 };

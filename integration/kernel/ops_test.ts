@@ -121,6 +121,8 @@ describe('every op', { skip: missing() }, () => {
       'settings.write': true,
       'peers.write': true,
       'peers.remove': true,
+      'endpoints.write': true,
+      'endpoints.remove': true,
     };
     assert.deepEqual([...seen].sort(), Object.keys(all).sort());
   });

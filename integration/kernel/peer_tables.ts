@@ -19,6 +19,10 @@ const SETTINGS: VxlanSettings = {
   deviceMac: '02:00:00:00:00:01',
   underlay: 'eth0',
   underlayAddress: '192.168.77.10',
+  mtu: 1450,
+  fastPath: false,
+  conntrack: false,
+  gbp: false,
 };
 
 /** Loads and opens a generation; its pins go when it is disposed. */

@@ -89,6 +89,10 @@ function desired(
         deviceMac,
         underlay,
         underlayAddress,
+        mtu: mtuOf(options, node),
+        fastPath: false,
+        conntrack: false,
+        gbp: options.gbp,
       },
       attachments: [
         { program: 'vxlan_send', device, hook: 'egress' },
@@ -96,6 +100,7 @@ function desired(
         { program: 'vxlan_receive', device: underlay, hook: 'ingress' },
       ],
       peers: new Map(reachable.map(toPeer).map((peer) => [peer.subnet, peer])),
+      endpoints: new Map(),
     },
     warnings: [...unbuilt(options), ...warnings],
   };

@@ -9,7 +9,10 @@ export type CounterName = (typeof counterNames)[number];
 export type Counters = Record<CounterName, number>;
 
 /** Packets as on the wire, bytes of the inner IP packets. */
-export type Traffic = StructOf<typeof trafficLayout>;
+export type Traffic = Pick<
+  StructOf<typeof trafficLayout>,
+  'sent_packets' | 'sent_bytes' | 'received_packets' | 'received_bytes'
+>;
 
 /** Drops by reason, and packets that the kernel's device took over. */
 export function readCounters(maps: OpenMaps): Counters {

@@ -3,7 +3,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-export const programNames = ['vxlan_send', 'vxlan_check', 'vxlan_receive'] as const;
+export const programNames = [
+  'vxlan_send',
+  'vxlan_check',
+  'vxlan_receive',
+  'endpoint_send',
+] as const;
 
 /** Where the object lies. */
 export function objectPath(object: string): string {

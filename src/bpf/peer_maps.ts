@@ -82,7 +82,7 @@ function readPlaces(maps: OpenMaps): { values: Buffer; places: { place: number; 
   const { offset } = peerLayout.fields.valid;
   for (let number = 0; number < count; number += 1) {
     const at = number * peerLayout.size;
-    if (values.readUInt16LE(at + offset) !== 0) {
+    if (values[at + offset] !== 0) {
       places.push({ place: keys.readUInt32LE(4 * number), at });
     }
   }
@@ -184,8 +184,10 @@ function tooManyIrregular(count: number, { subnet }: Peer): TartanError {
   );
 }
 
-function encodePeer({ publicIp, mac }: Peer, slot: number, into?: Buffer, at?: number): Buffer {
-  return encodeStruct(peerLayout, { address: parseIpv4(publicIp), slot, mac, valid: 1 }, into, at);
+function encodePeer({ publicIp, mac, subnet }: Peer, slot: number, into?: Buffer, at?: number) {
+  const length = Number(subnet.slice(subnet.indexOf('/') + 1));
+  const struct = { address: parseIpv4(publicIp), slot, mac, valid: 1, length };
+  return encodeStruct(peerLayout, struct, into, at);
 }
 
 function writeArray(maps: OpenMaps, regular: readonly PlacedPeer[]): void {

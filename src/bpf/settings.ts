@@ -47,6 +47,10 @@ export function readSettings(maps: OpenMaps, devices: DeviceIndexes): VxlanSetti
     deviceMac: struct.device_mac,
     underlay,
     underlayAddress: formatIpv4(struct.underlay_address),
+    mtu: struct.mtu,
+    fastPath: struct.fast_path !== 0,
+    conntrack: struct.conntrack !== 0,
+    gbp: struct.gbp !== 0,
   };
 }
 
@@ -81,6 +85,10 @@ export function writeSettings(
     vni_word: (settings.vni << 8) >>> 0,
     port: settings.port,
     device_mac: settings.deviceMac,
+    mtu: settings.mtu,
+    fast_path: settings.fastPath ? 1 : 0,
+    conntrack: settings.conntrack ? 1 : 0,
+    gbp: settings.gbp ? 1 : 0,
   });
 }
 

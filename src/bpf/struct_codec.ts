@@ -1,7 +1,7 @@
 /** Structs to bytes and back, by the generated layouts. Numbers in a struct are the machine's unless named `be`. */
 import { formatMac, parseMac } from '../net/mac.ts';
 
-type Kind = 'u16' | 'u32' | 'u64' | 'be16' | 'be32' | 'mac';
+type Kind = 'u8' | 'u16' | 'u32' | 'u64' | 'be16' | 'be32' | 'mac';
 
 /** Where a struct's fields lie, in bytes. */
 export interface Layout {
@@ -17,6 +17,7 @@ export type StructOf<L extends Layout> = {
 };
 
 const writers: Record<Kind, (buffer: Buffer, value: never, offset: number) => void> = {
+  u8: (buffer, value: number, offset) => void buffer.writeUInt8(value, offset),
   u16: (buffer, value: number, offset) => void buffer.writeUInt16LE(value, offset),
   u32: (buffer, value: number, offset) => void buffer.writeUInt32LE(value, offset),
   u64: (buffer, value: number, offset) => void buffer.writeBigUInt64LE(BigInt(value), offset),
@@ -26,6 +27,7 @@ const writers: Record<Kind, (buffer: Buffer, value: never, offset: number) => vo
 };
 
 const readers: Record<Kind, (buffer: Buffer, offset: number) => string | number> = {
+  u8: (buffer, offset) => buffer.readUInt8(offset),
   u16: (buffer, offset) => buffer.readUInt16LE(offset),
   u32: (buffer, offset) => buffer.readUInt32LE(offset),
   // Counters: exact up to 2 ** 53, which a packet counter does not reach.

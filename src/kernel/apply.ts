@@ -1,3 +1,4 @@
+import { removeEndpoints, writeEndpoints } from '../bpf/endpoint_map.ts';
 import { loadGeneration, type OpenMaps, openMaps } from '../bpf/generation.ts';
 import { attach, detach } from '../bpf/links.ts';
 import { removePeers, writePeers } from '../bpf/peer_maps.ts';
@@ -68,6 +69,10 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
       return withMaps(pins, op.generation, (maps) => writePeers(maps, op.peers));
     case 'peers.remove':
       return withMaps(pins, op.generation, (maps) => removePeers(maps, op.subnets));
+    case 'endpoints.write':
+      return withMaps(pins, op.generation, (maps) => writeEndpoints(maps, op.endpoints, devices));
+    case 'endpoints.remove':
+      return withMaps(pins, op.generation, (maps) => removeEndpoints(maps, op.addresses));
   }
 }
 

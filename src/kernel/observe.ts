@@ -1,3 +1,4 @@
+import { readEndpoints } from '../bpf/endpoint_map.ts';
 import { findFlaw, openMaps, programId } from '../bpf/generation.ts';
 import { readLinks } from '../bpf/links.ts';
 import { readBuild } from '../bpf/object_file.ts';
@@ -83,6 +84,8 @@ async function observeRoutes(): Promise<Route[]> {
   }));
 }
 
+const UNREAD: Generation = { settings: null, peers: new Map(), endpoints: new Map() };
+
 /** What stands in the maps is read only where this version made them: another one's may be laid out otherwise. */
 function observeGenerations(
   pins: Pins,
@@ -92,12 +95,12 @@ function observeGenerations(
   const ours = build === null ? null : generationPrefix('vxlan', build);
   return new Map(
     listGenerations(pins).map((name): [string, Generation] => {
-      if (ours === null || !name.startsWith(ours))
-        return [name, { settings: null, peers: new Map() }];
+      if (ours === null || !name.startsWith(ours)) return [name, UNREAD];
       const flaw = findFlaw(pins, name);
-      if (flaw) return [name, { settings: null, peers: new Map(), flaw }];
+      if (flaw) return [name, { ...UNREAD, flaw }];
       using maps = openMaps(pins, name);
-      return [name, { settings: readSettings(maps, devices), peers: readPeers(maps) }];
+      const settings = readSettings(maps, devices);
+      return [name, { settings, peers: readPeers(maps), endpoints: readEndpoints(maps, devices) }];
     }),
   );
 }

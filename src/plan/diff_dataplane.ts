@@ -4,6 +4,7 @@ import {
   type Attachment,
   type Dataplane,
   type DesiredState,
+  type Endpoint,
   generationName,
   type ObservedState,
   type Peer,
@@ -37,6 +38,7 @@ export function diffDataplane(
     ...(peers.write.length > 0
       ? [{ op: 'peers.write', generation, peers: peers.write } as const]
       : []),
+    ...diffEndpoints(generation, desired.endpoints, found?.endpoints ?? new Map()),
     ...desired.attachments
       .filter((wanted) => !isAttached(wanted, generation, observed))
       .map((attachment): Op => ({ op: 'bpf.attach', attachment, generation })),
@@ -110,6 +112,23 @@ function sameSettings(a: VxlanSettings | null, b: VxlanSettings): boolean {
   return (
     a !== null && (Object.keys(b) as (keyof VxlanSettings)[]).every((key) => a[key] === b[key])
   );
+}
+
+/** Before a program is attached to an interface that lets through only what is listed. */
+function diffEndpoints(
+  generation: string,
+  desired: ReadonlyMap<string, Endpoint>,
+  observed: ReadonlyMap<string, Endpoint>,
+): Op[] {
+  const endpoints = [...desired.values()].filter((endpoint) => {
+    const found = observed.get(endpoint.address);
+    return found?.device !== endpoint.device || found.gatewayMac !== endpoint.gatewayMac;
+  });
+  const addresses = [...observed.keys()].filter((address) => !desired.has(address));
+  return [
+    ...(addresses.length > 0 ? [{ op: 'endpoints.remove', generation, addresses } as const] : []),
+    ...(endpoints.length > 0 ? [{ op: 'endpoints.write', generation, endpoints } as const] : []),
+  ];
 }
 
 function diffPeers(desired: ReadonlyMap<string, Peer>, observed: ReadonlyMap<string, Peer>) {

@@ -1,4 +1,4 @@
-import type { Address, Attachment, Link, Peer, Route, VxlanSettings } from './state.ts';
+import type { Address, Attachment, Endpoint, Link, Peer, Route, VxlanSettings } from './state.ts';
 
 /** Changes of a link that need no new one. */
 export interface LinkChange {
@@ -36,4 +36,14 @@ export type Op =
       readonly op: 'peers.remove';
       readonly generation: string;
       readonly subnets: readonly string[];
+    }
+  | {
+      readonly op: 'endpoints.write';
+      readonly generation: string;
+      readonly endpoints: readonly Endpoint[];
+    }
+  | {
+      readonly op: 'endpoints.remove';
+      readonly generation: string;
+      readonly addresses: readonly string[];
     };

@@ -44,7 +44,7 @@ export interface Route {
   readonly onlink: boolean;
 }
 
-/** A program on a device's hook. Each program has one place. */
+/** A program on a device's hook. */
 export interface Attachment {
   /** The program's name in the object. */
   readonly program: string;
@@ -68,6 +68,24 @@ export interface VxlanSettings {
   readonly underlay: string;
   /** The underlay interface's address: outer source, and the only outer destination accepted. */
   readonly underlayAddress: string;
+  /** The overlay device's, in bytes: what FastPath carries at most. */
+  readonly mtu: number;
+  /** Whether endpoints are served past the host's stack. */
+  readonly fastPath: boolean;
+  /** Whether the host may NAT: FastPath then looks flows up. */
+  readonly conntrack: boolean;
+  /** Whether a packet's mark travels along as group policy. */
+  readonly gbp: boolean;
+}
+
+/** A pod that FastPath serves. */
+export interface Endpoint {
+  /** The pod's, `10.5.52.7`. */
+  readonly address: string;
+  /** The host's end of its cable. */
+  readonly device: string;
+  /** What the pod has for the host's MAC: the device's own, or that of the bridge that it is a port of. */
+  readonly gatewayMac: string;
 }
 
 export interface Peer {
@@ -84,6 +102,8 @@ export interface Dataplane {
   readonly attachments: readonly Attachment[];
   /** By subnet. */
   readonly peers: ReadonlyMap<string, Peer>;
+  /** By address. */
+  readonly endpoints: ReadonlyMap<string, Endpoint>;
 }
 
 /** What the host is to look like. */
@@ -98,6 +118,7 @@ export interface DesiredState {
 export interface Generation {
   readonly settings: VxlanSettings | null;
   readonly peers: ReadonlyMap<string, Peer>;
+  readonly endpoints: ReadonlyMap<string, Endpoint>;
   /** `incomplete`: pins are missing, it is to be loaded anew. `foreign`: a map in it is not one that we made. */
   readonly flaw?: { readonly kind: 'incomplete' | 'foreign'; readonly detail: string };
 }

@@ -17,6 +17,10 @@ const settings = {
   deviceMac: '02:00:00:00:00:01',
   underlay: 'eth0',
   underlayAddress: '192.168.64.3',
+  mtu: 1450,
+  fastPath: false,
+  conntrack: false,
+  gbp: false,
 };
 const peerOf = (n: number): Peer => ({
   subnet: `10.5.${n}.0/24`,
@@ -33,6 +37,7 @@ const desiredWith = (...peers: Peer[]): DesiredState => ({
     settings,
     attachments: [],
     peers: new Map(peers.map((peer) => [peer.subnet, peer])),
+    endpoints: new Map(),
   },
 });
 
@@ -43,7 +48,7 @@ function setUp() {
     links: [],
     addresses: [],
     routes: [],
-    generations: new Map([[generation, { settings, peers: new Map() }]]),
+    generations: new Map([[generation, { settings, peers: new Map(), endpoints: new Map() }]]),
     attachments: [],
     builds: { vxlan: BUILD },
   });

@@ -92,7 +92,9 @@ test('where the state was lost, the kernel tells what this host had', async () =
   await rm(statePath(host.settings.stateDir, host.settings.network));
   const observed = {
     ...(await host.kernel.observe()),
-    generations: new Map([[write.generation, { settings: write.settings, peers: new Map() }]]),
+    generations: new Map([
+      [write.generation, { settings: write.settings, peers: new Map(), endpoints: new Map() }],
+    ]),
   };
   const { world, settings } = partsOf(host);
   const kernel = recordingKernel(observed);

@@ -129,12 +129,17 @@ test('a host of a network, whole', () => {
         deviceMac: '02:00:00:00:00:01',
         underlay: 'eth0',
         underlayAddress: '192.168.64.2',
+        mtu: 1450,
+        fastPath: false,
+        conntrack: false,
+        gbp: false,
       },
       attachments: [
         { program: 'vxlan_send', device, hook: 'egress' },
         { program: 'vxlan_check', device, hook: 'ingress' },
         { program: 'vxlan_receive', device: 'eth0', hook: 'ingress' },
       ],
+      endpoints: new Map(),
       peers: new Map([
         [
           '10.5.7.0/24',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  endpointLayout,
   lpmKeyLayout,
   peerLayout,
   settingsLayout,
@@ -16,12 +17,14 @@ const layouts: Record<string, Layout> = {
   peer: peerLayout,
   source: sourceLayout,
   lpm_key: lpmKeyLayout,
+  endpoint: endpointLayout,
   traffic: trafficLayout,
 };
 
-const bytesOf = { u16: 2, be16: 2, u32: 4, be32: 4, u64: 8, mac: 6 } as const;
+const bytesOf = { u8: 1, u16: 2, be16: 2, u32: 4, be32: 4, u64: 8, mac: 6 } as const;
 
 const aValue = {
+  u8: fc.nat({ max: 0xff }),
   u16: fc.nat({ max: 0xffff }),
   be16: fc.nat({ max: 0xffff }),
   u32: fc.nat({ max: 0xffff_ffff }),
@@ -67,14 +70,18 @@ test('bytes lie as the programs read them', () => {
       slot: 7,
       mac: 'c6:d2:32:6f:8f:44',
       valid: 1,
+      length: 24,
     }).toString('hex'),
-    'c0a84003' + '07000000' + 'c6d2326f8f44' + '0100',
+    'c0a84003' + '07000000' + 'c6d2326f8f44' + '01' + '18',
   );
   assert.equal(
     encodeStruct(lpmKeyLayout, { length: 22, address: 0x0a05_0800 }).toString('hex'),
     '16000000' + '0a050800',
   );
-  const settings = decodeStruct(settingsLayout, Buffer.from([...Array(60).keys()]));
+  const settings = decodeStruct(
+    settingsLayout,
+    Buffer.from([...Array(settingsLayout.size).keys()]),
+  );
   assert.equal(settings.valid, 0x03020100);
   assert.equal(settings.network, 0x04050607);
   assert.equal(settings.port, 0x3435);

@@ -4,6 +4,7 @@ import {
   type Address,
   type Attachment,
   type DesiredState,
+  type Endpoint,
   type Generation,
   generationName,
   type ObservedLink,
@@ -50,6 +51,17 @@ const wantedPeers = fc
   )
   .map((peers) => peersOf(...peers));
 
+const someEndpoints: fc.Arbitrary<ReadonlyMap<string, Endpoint>> = fc
+  .uniqueArray(
+    record<Endpoint>({
+      address: fc.constantFrom('10.5.52.2', '10.5.52.3', '10.5.53.2'),
+      device: fc.constantFrom('veth1', 'veth2'),
+      gatewayMac: aMac,
+    }),
+    { selector: ({ address }) => address },
+  )
+  .map((endpoints) => new Map(endpoints.map((endpoint) => [endpoint.address, endpoint])));
+
 function someSettings(device: string, underlay: string): fc.Arbitrary<VxlanSettings> {
   return record<VxlanSettings>({
     network: fc.constant('10.5.0.0/16'),
@@ -62,6 +74,10 @@ function someSettings(device: string, underlay: string): fc.Arbitrary<VxlanSetti
     deviceMac: aMac,
     underlay: fc.constant(underlay),
     underlayAddress: fc.constantFrom('192.168.64.2', '192.168.64.22'),
+    mtu: fc.constant(1450),
+    fastPath: fc.boolean(),
+    conntrack: fc.boolean(),
+    gbp: fc.constant(false),
   });
 }
 
@@ -99,6 +115,7 @@ export const aDesiredState: fc.Arbitrary<DesiredState> = fc
           { ...receive, device: underlay },
         ]),
         peers: wantedPeers,
+        endpoints: someEndpoints,
       }),
     }),
   );
@@ -125,13 +142,18 @@ const observedLinks: fc.Arbitrary<ObservedLink[]> = fc
   )
   .map((links) => links.filter((link) => link !== null));
 
-function conditions(settings: VxlanSettings, peers: Generation['peers']) {
+function conditions(
+  settings: VxlanSettings,
+  peers: Generation['peers'],
+  endpoints: Generation['endpoints'],
+) {
   return {
-    whole: { settings, peers },
-    unwritten: { settings: null, peers },
+    whole: { settings, peers, endpoints },
+    unwritten: { settings: null, peers, endpoints },
     incomplete: {
       settings: null,
       peers: new Map(),
+      endpoints: new Map(),
       flaw: { kind: 'incomplete', detail: 'peers missing' },
     },
   } satisfies Record<string, Generation>;
@@ -146,10 +168,12 @@ function generationsOn(devices: readonly string[]): fc.Arbitrary<Map<string, Gen
       fc.constantFrom('whole', 'unwritten', 'incomplete'),
     )
     .chain(([build, device, condition]) =>
-      fc.tuple(someSettings(device, 'eth0'), wantedPeers).map(([found, peers]) => {
-        const name = generationName('vxlan', build, found);
-        return [name, conditions(found, peers)[condition]] as const;
-      }),
+      fc
+        .tuple(someSettings(device, 'eth0'), wantedPeers, someEndpoints)
+        .map(([found, peers, endpoints]) => {
+          const name = generationName('vxlan', build, found);
+          return [name, conditions(found, peers, endpoints)[condition]] as const;
+        }),
     );
   return fc.array(one, { maxLength: 3 }).map((entries) => new Map<string, Generation>(entries));
 }

@@ -28,7 +28,7 @@ test('peers: only those that differ are written, those that nobody holds are rem
   const observed: ObservedState = {
     ...settled,
     generations: new Map([
-      [GENERATION, { settings, peers: peersOf(peer(6), peer(7), peer(8), peer(9)) }],
+      [GENERATION, { ...generation, peers: peersOf(peer(6), peer(7), peer(8), peer(9)) }],
     ]),
   };
   const wanted = withDataplane({ peers: peersOf(peer(7), ...changed, peer(10)) });
@@ -114,7 +114,9 @@ test('a generation that lost a pin is loaded anew, filled and attached: what run
   const flaw = { kind: 'incomplete', detail: 'counters missing' } as const;
   const observed: ObservedState = {
     ...settled,
-    generations: new Map([[GENERATION, { settings: null, peers: new Map(), flaw }]]),
+    generations: new Map([
+      [GENERATION, { settings: null, peers: new Map(), endpoints: new Map(), flaw }],
+    ]),
   };
   assert.deepEqual(
     diff(desired, observed).map(({ op }) => op),
@@ -126,7 +128,9 @@ test('what is pinned in the place of a generation and is not ours is refused, an
   const flaw = { kind: 'foreign', detail: 'peers has another layout (type 1)' } as const;
   const observed: ObservedState = {
     ...settled,
-    generations: new Map([[GENERATION, { settings: null, peers: new Map(), flaw }]]),
+    generations: new Map([
+      [GENERATION, { settings: null, peers: new Map(), endpoints: new Map(), flaw }],
+    ]),
   };
   assert.throws(
     () => diff(desired, observed),

@@ -33,7 +33,13 @@ test('the ops of a diff lead to the desired state, each of them possible when it
       assert.deepEqual(new Set(after.addresses), new Set(desired.addresses));
       assert.deepEqual(
         [...after.generations.values()],
-        [{ settings: desired.dataplane?.settings, peers: desired.dataplane?.peers }],
+        [
+          {
+            settings: desired.dataplane?.settings,
+            peers: desired.dataplane?.peers,
+            endpoints: desired.dataplane?.endpoints,
+          },
+        ],
       );
       assert.equal(after.attachments.length, desired.dataplane?.attachments.length);
     }),

@@ -132,7 +132,9 @@ test('a device that vanished is made anew, with all that hung on it', () => {
     addresses: [],
     routes: [],
     // The index that the settings name leads nowhere; the programs went with the device.
-    generations: new Map([[GENERATION, { settings: null, peers: dataplane.peers }]]),
+    generations: new Map([
+      [GENERATION, { settings: null, peers: dataplane.peers, endpoints: new Map() }],
+    ]),
     attachments: [{ ...receive, generation: GENERATION }],
   };
   assert.deepEqual(diff(desired, observed), deviceFromScratch);

@@ -73,6 +73,22 @@ export function apply(host: Host, op: Op): Host {
       const found = generationOf(host, op.generation);
       return setGeneration(host, op.generation, { ...found, settings: op.settings });
     }
+    case 'endpoints.write': {
+      const endpoints = new Map(writable(host, op.generation).endpoints);
+      for (const endpoint of op.endpoints) endpoints.set(endpoint.address, endpoint);
+      return setGeneration(host, op.generation, {
+        ...generationOf(host, op.generation),
+        endpoints,
+      });
+    }
+    case 'endpoints.remove': {
+      const endpoints = new Map(writable(host, op.generation).endpoints);
+      for (const address of op.addresses) assert(endpoints.delete(address), 'nothing to remove');
+      return setGeneration(host, op.generation, {
+        ...generationOf(host, op.generation),
+        endpoints,
+      });
+    }
     case 'peers.write': {
       const peers = new Map(writable(host, op.generation).peers);
       for (const peer of op.peers) peers.set(peer.subnet, peer);
@@ -161,7 +177,7 @@ function load(host: Host, name: string): Host {
   const found = host.generations.get(name);
   assert(!found || found.flaw?.kind === 'incomplete', `${name} is pinned`);
   const before = found ? unload(host, name) : host;
-  return setGeneration(before, name, { settings: null, peers: new Map() });
+  return setGeneration(before, name, { settings: null, peers: new Map(), endpoints: new Map() });
 }
 
 /** What is attached goes on, but belongs to no pinned set any more. */

@@ -35,6 +35,10 @@ export const settings: VxlanSettings = {
   deviceMac: '02:00:00:00:00:01',
   underlay: 'eth0',
   underlayAddress: '192.168.64.2',
+  mtu: 1450,
+  fastPath: false,
+  conntrack: false,
+  gbp: false,
 };
 
 export const send: Attachment = { program: 'vxlan_send', device: 'flannel.1', hook: 'egress' };
@@ -63,6 +67,7 @@ export const dataplane: Dataplane = {
   settings,
   attachments: [send, check, receive],
   peers: peersOf(peer(7), peer(8)),
+  endpoints: new Map(),
 };
 
 export const desired: DesiredState = {
@@ -74,7 +79,7 @@ export const desired: DesiredState = {
 
 export const GENERATION = generationName('vxlan', BUILD, settings);
 
-export const generation: Generation = { settings, peers: dataplane.peers };
+export const generation: Generation = { settings, peers: dataplane.peers, endpoints: new Map() };
 
 /** A host on which nothing of ours stands yet. */
 export const bare: ObservedState = {
