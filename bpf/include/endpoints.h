@@ -14,7 +14,10 @@
 
 static __always_inline struct endpoint *find_endpoint(__be32 address)
 {
-	return bpf_map_lookup_elem(&endpoints, &address);
+	__u32 place = bpf_ntohl(address) & (ENDPOINT_PLACES - 1);
+	struct endpoint *endpoint = bpf_map_lookup_elem(&endpoints, &place);
+
+	return endpoint && endpoint->address == address ? endpoint : NULL;
 }
 
 static __always_inline int is_zero_mac(const __u8 *mac)
@@ -33,7 +36,7 @@ static __always_inline void learn_mac(struct endpoint *endpoint, const struct et
  * Whether the endpoint's interface is still there. An address whose interface has vanished is forgotten here and now:
  * its next holder may be one that the host serves, and no process need be there to tell.
  */
-static __always_inline int is_there(struct __sk_buff *skb, struct endpoint *endpoint, __be32 address)
+static __always_inline int is_there(struct __sk_buff *skb, struct endpoint *endpoint)
 {
 	__u32 now = bpf_jiffies64(), mtu = 0;
 
@@ -41,7 +44,7 @@ static __always_inline int is_there(struct __sk_buff *skb, struct endpoint *endp
 		return 1;
 	/* Asked for the interface's sake: it is negative where there is none, and positive for what is too long. */
 	if (bpf_check_mtu(skb, endpoint->index, &mtu, 0, 0) < 0) {
-		bpf_map_delete_elem(&endpoints, &address);
+		endpoint->address = 0;
 		return 0;
 	}
 	endpoint->seen = now;

@@ -41,12 +41,16 @@ struct {
 	__type(value, struct source);
 } sources SEC(".maps");
 
-/* By the pod's address, network byte order. */
+/*
+ * By the last bits of the pod's address. In a subnet of up to so many addresses every pod has a place of its own, which
+ * is found sooner than in a hash.
+ */
+#define ENDPOINT_PLACES 4096
+
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __be32);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ENDPOINT_PLACES);
+	__type(key, __u32);
 	__type(value, struct endpoint);
 } endpoints SEC(".maps");
 

@@ -62,8 +62,10 @@ struct peer {
 	__u8 length;
 };
 
-/* A pod that FastPath serves, by its address. */
+/* A pod that FastPath serves. Zeros: nobody. */
 struct endpoint {
+	/* The pod's own. */
+	__be32 address;
 	/* The host's end of its cable. */
 	__u32 index;
 	/* When the interface was last seen to be there, in jiffies. */

@@ -28,8 +28,7 @@ static __always_inline int has_known_flags(__be32 flags, const struct settings *
 static __always_inline const struct endpoint *choose_endpoint(struct __sk_buff *skb, const struct iphdr *inner,
 							      const struct settings *settings, int origin)
 {
-	__be32 address = inner->daddr;
-	struct endpoint *endpoint = find_endpoint(address);
+	struct endpoint *endpoint = find_endpoint(inner->daddr);
 	int reason;
 
 	if (!endpoint)
@@ -37,7 +36,7 @@ static __always_inline const struct endpoint *choose_endpoint(struct __sk_buff *
 	reason = origin == ORIGIN_OUTSIDE ? HOST_OUTSIDE : host_reason(skb, inner, settings);
 	if (!reason && is_zero_mac(endpoint->mac))
 		reason = HOST_UNKNOWN_MAC;
-	if (!reason && !is_there(skb, endpoint, address))
+	if (!reason && !is_there(skb, endpoint))
 		reason = HOST_ENDPOINT_GONE;
 	if (!reason)
 		return endpoint;

@@ -1,73 +1,89 @@
-/** The `endpoints` map: the pods that FastPath serves, by address. */
+/** The `endpoints` map: the pods that FastPath serves, each at the place that the last bits of its address name. */
+import { TartanError } from '../errors.ts';
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import type { Endpoint } from '../plan/state.ts';
-import { deleteElement, lookupElement, nextKey, updateElement } from '../sys/bpf.ts';
+import { lookupBatch, lookupElement, updateElement } from '../sys/bpf.ts';
 import type { OpenMaps } from './generation.ts';
 import { endpointLayout } from './layouts.gen.ts';
 import type { DeviceIndexes } from './settings.ts';
-import { decodeStruct, encodeStruct } from './struct_codec.ts';
+import { decodeStruct, encodeStruct, type StructOf } from './struct_codec.ts';
 
 const UNKNOWN_MAC = '00:00:00:00:00:00';
 
 /** Every endpoint, by address; the device of one whose interface is gone is empty. */
 export function readEndpoints(maps: OpenMaps, devices: DeviceIndexes): Map<string, Endpoint> {
+  const { fd, maxEntries } = maps.endpoints;
+  const values = Buffer.alloc(endpointLayout.size * maxEntries);
+  const count = lookupBatch(fd, Buffer.alloc(4 * maxEntries), values, maxEntries);
   const endpoints = new Map<string, Endpoint>();
-  const value = Buffer.alloc(endpointLayout.size);
-  for (const key of listKeys(maps)) {
-    if (!lookupElement(maps.endpoints.fd, key, value)) continue;
-    const { index, gateway_mac: gatewayMac } = decodeStruct(endpointLayout, value);
-    const address = formatIpv4(key.readUInt32BE());
-    endpoints.set(address, { address, device: devices.nameOf(index) ?? '', gatewayMac });
+  for (let place = 0; place < count; place += 1) {
+    const at = place * endpointLayout.size;
+    if (values.readUInt32LE(at + endpointLayout.fields.address.offset) === 0) continue;
+    const struct = decodeStruct(endpointLayout, values, at);
+    const address = formatIpv4(struct.address);
+    const device = devices.nameOf(struct.index) ?? '';
+    endpoints.set(address, { address, device, gatewayMac: struct.gateway_mac });
   }
   return endpoints;
-}
-
-function listKeys({ endpoints: { fd, maxEntries } }: OpenMaps): Buffer[] {
-  const keys: Buffer[] = [];
-  // The programs forget endpoints meanwhile, after which the kernel begins anew.
-  while (keys.length < maxEntries) {
-    const next = Buffer.alloc(4);
-    if (!nextKey(fd, keys.at(-1) ?? null, next)) break;
-    keys.push(next);
-  }
-  return keys;
 }
 
 /**
  * Writes endpoints, new ones and changed ones. What the programs have learned of one that stays on its interface is
  * kept.
- * @throws Error naming a device that is not there
+ * @throws TartanError `KERNEL` if another endpoint has the place; Error naming a device that is not there
  */
 export function writeEndpoints(
   maps: OpenMaps,
   endpoints: readonly Endpoint[],
   devices: DeviceIndexes,
 ): void {
-  for (const { address, device, gatewayMac } of endpoints) {
+  for (const { address: text, device, gatewayMac } of endpoints) {
     const index = devices.indexOf(device);
     if (index === undefined) throw new Error(`there is no device ${device}`);
-    const key = keyOf(address);
-    const mac = learnedMac(maps, key, index);
-    const struct = { index, seen: 0, gateway_mac: gatewayMac, mac };
-    updateElement(maps.endpoints.fd, key, encodeStruct(endpointLayout, struct));
+    const address = parseIpv4(text);
+    const place = placeOf(maps, address);
+    const before = readPlace(maps, place);
+    if (before.address !== 0 && before.address !== address) throw placeTaken(text, before, maps);
+    const mac = before.index === index ? before.mac : UNKNOWN_MAC;
+    writePlace(maps, place, { address, index, seen: 0, gateway_mac: gatewayMac, mac });
   }
 }
 
-function learnedMac(maps: OpenMaps, key: Buffer, index: number): string {
-  const value = Buffer.alloc(endpointLayout.size);
-  if (!lookupElement(maps.endpoints.fd, key, value)) return UNKNOWN_MAC;
-  const before = decodeStruct(endpointLayout, value);
-  return before.index === index ? before.mac : UNKNOWN_MAC;
+function placeTaken(address: string, other: EndpointStruct, maps: OpenMaps): TartanError {
+  return new TartanError(
+    'KERNEL',
+    `no place for the endpoint ${address}: ${formatIpv4(other.address)} has the same last bits`,
+    `Of a subnet with more than ${maps.endpoints.maxEntries} addresses, FastPath serves as many; remove the other endpoint, or leave this one to the host.`,
+  );
 }
 
 /** Forgets endpoints; those that are not there are no error. */
 export function removeEndpoints(maps: OpenMaps, addresses: readonly string[]): void {
-  for (const address of addresses) deleteElement(maps.endpoints.fd, keyOf(address));
+  const nobody = { address: 0, index: 0, seen: 0, gateway_mac: UNKNOWN_MAC, mac: UNKNOWN_MAC };
+  for (const address of addresses.map(parseIpv4)) {
+    const place = placeOf(maps, address);
+    if (readPlace(maps, place).address === address) writePlace(maps, place, nobody);
+  }
 }
 
-/** Network byte order. */
-function keyOf(address: string): Buffer {
+type EndpointStruct = StructOf<typeof endpointLayout>;
+
+function placeOf({ endpoints: { maxEntries } }: OpenMaps, address: number): number {
+  return address % maxEntries;
+}
+
+function keyOf(place: number): Buffer {
   const key = Buffer.alloc(4);
-  key.writeUInt32BE(parseIpv4(address));
+  key.writeUInt32LE(place);
   return key;
+}
+
+function readPlace(maps: OpenMaps, place: number): EndpointStruct {
+  const value = Buffer.alloc(endpointLayout.size);
+  lookupElement(maps.endpoints.fd, keyOf(place), value);
+  return decodeStruct(endpointLayout, value);
+}
+
+function writePlace(maps: OpenMaps, place: number, struct: EndpointStruct): void {
+  updateElement(maps.endpoints.fd, keyOf(place), encodeStruct(endpointLayout, struct));
 }

@@ -52,12 +52,13 @@ export const lpmKeyLayout = {
 } as const;
 
 export const endpointLayout = {
-  size: 20,
+  size: 24,
   fields: {
-    index: { offset: 0, kind: 'u32' },
-    seen: { offset: 4, kind: 'u32' },
-    gateway_mac: { offset: 8, kind: 'mac' },
-    mac: { offset: 14, kind: 'mac' },
+    address: { offset: 0, kind: 'be32' },
+    index: { offset: 4, kind: 'u32' },
+    seen: { offset: 8, kind: 'u32' },
+    gateway_mac: { offset: 12, kind: 'mac' },
+    mac: { offset: 18, kind: 'mac' },
   },
 } as const;
 
@@ -82,7 +83,7 @@ export const mapLayouts = {
   peers: { type: 2, keySize: 4, valueSize: 16, maxEntries: 256 },
   peers_lpm: { type: 11, keySize: 8, valueSize: 16, maxEntries: 1024 },
   sources: { type: 1, keySize: 4, valueSize: 4, maxEntries: 1280 },
-  endpoints: { type: 1, keySize: 4, valueSize: 20, maxEntries: 4096 },
+  endpoints: { type: 2, keySize: 4, valueSize: 24, maxEntries: 4096 },
   peer_counters: { type: 6, keySize: 4, valueSize: 56, maxEntries: 1280 },
   counters: { type: 6, keySize: 4, valueSize: 8, maxEntries: 28 },
   last_answer: { type: 6, keySize: 4, valueSize: 8, maxEntries: 1 },
