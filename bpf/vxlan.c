@@ -5,12 +5,15 @@
 
 #include "include/encap.h"
 #include "include/endpoints.h"
+#include "include/note.h"
 #include "include/peers.h"
 #include "include/unreachable.h"
 
+#include "vxlan/judge.h"
 #include "vxlan/send.c"
 #include "vxlan/receive.c"
 #include "vxlan/check.c"
 #include "vxlan/endpoint.c"
+#include "vxlan/strip.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,36 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * On the underlay's ingress: takes the outer headers off what peers sent and hands the rest to the overlay device.
- * Whatever is not surely a whole packet of our tunnel goes on to the host; if it is one all the same (a fragment, IP
- * options), the kernel's device decapsulates it and vxlan_check looks at it there.
+ * On the underlay's ingress: takes the outer headers off what peers sent and hands the rest to the overlay device, or
+ * with FastPath into the endpoint itself. Whatever is not surely a whole packet of our tunnel goes on to the host; if
+ * it is one all the same (a fragment, IP options), the kernel's device decapsulates it and vxlan_check looks at it
+ * there.
  */
-
-/* Length fields that contradict each other: a whole packet claims to be longer than what holds it. */
-static __always_inline int lengths_agree(const struct __sk_buff *skb, const struct outer_headers *outer,
-					 const struct iphdr *inner)
-{
-	__u32 ip = bpf_ntohs(outer->ip.tot_len);
-	__u32 udp = bpf_ntohs(outer->udp.len);
-
-	return ip + ETH_LEN <= skb->len && udp + IPV4_LEN <= ip &&
-	       bpf_ntohs(inner->tot_len) + UDP_LEN + VXLAN_LEN + ETH_LEN <= udp &&
-	       bpf_ntohs(inner->tot_len) >= inner->ihl * 4;
-}
-
-static __always_inline int has_known_flags(__be32 flags, const struct settings *settings)
-{
-	if (settings->gbp)
-		flags &= ~(VXLAN_HAS_POLICY | bpf_htonl(VXLAN_POLICY));
-	return flags == VXLAN_HAS_VNI;
-}
 
 /* The endpoint that FastPath hands the packet to, or NULL: the host's stack takes it. */
 static __always_inline const struct endpoint *choose_endpoint(struct __sk_buff *skb, const struct iphdr *inner,
 							      const struct settings *settings, int origin)
 {
-	struct endpoint *endpoint = find_endpoint(inner->daddr);
+	struct endpoint *endpoint;
 	int reason;
 
+	if (!settings->fast_path)
+		return NULL;
+	endpoint = find_endpoint(inner->daddr);
 	if (!endpoint)
 		return NULL;
 	reason = origin == ORIGIN_OUTSIDE ? HOST_OUTSIDE : host_reason(skb, inner, settings);
@@ -53,29 +38,51 @@ static __always_inline int deliver(struct ethhdr *eth, const struct endpoint *en
 	return bpf_redirect_peer(endpoint->index, 0);
 }
 
+/* What vxlan_strip has let in and left without its outer headers: the frame is the inner one. */
+static __always_inline int receive_stripped(struct __sk_buff *skb, const struct settings *settings,
+					    const struct note *note)
+{
+	const struct endpoint *endpoint;
+	struct ethhdr *eth;
+	int origin = note->origin;
+
+	count_received(note->slot, wire_packets(skb), skb->len - ETH_LEN);
+	if (settings->gbp && note->policy)
+		skb->mark = note->policy;
+	eth = packet_head(skb, ETH_LEN + IPV4_LEN);
+	if (!eth)
+		return drop(DROP_TRUNCATED);
+	endpoint = choose_endpoint(skb, (void *)(eth + 1), settings, origin);
+	eth = packet_head(skb, ETH_LEN + IPV4_LEN);
+	if (!eth)
+		return drop(DROP_TRUNCATED);
+	if (endpoint)
+		return deliver(eth, endpoint);
+	copy_mac(eth->h_dest, settings->device_mac);
+	return bpf_redirect(settings->device_index, BPF_F_INGRESS);
+}
+
 SEC("tc")
 int vxlan_receive(struct __sk_buff *skb)
 {
 	const struct settings *settings = open_settings();
-	const struct endpoint *endpoint = NULL;
+	mac_address peer_mac __attribute__((aligned(4)));
+	const struct endpoint *endpoint;
 	struct outer_headers *outer;
 	__u32 slot = 0, packets, bytes;
-	__be32 policy;
-	mac_address peer_mac __attribute__((aligned(4)));
-	struct iphdr *ip, *inner;
+	const struct note *note;
+	struct iphdr *inner;
 	struct ethhdr *eth;
-	int verdict;
+	__be32 policy;
+	int origin;
 
 	if (!settings || skb->protocol != bpf_htons(ETH_P_IP))
 		return HAND_ON;
+	note = find_note(skb);
+	if (note)
+		return receive_stripped(skb, settings, note);
 	eth = packet_head(skb, ETH_LEN + IPV4_LEN + UDP_LEN);
-	if (!eth)
-		return HAND_ON;
-	ip = (void *)(eth + 1);
-	if (ip->protocol != IPPROTO_UDP || ip->daddr != settings->underlay_address || ip->ihl != IPV4_LEN / 4 ||
-	    is_fragment(ip))
-		return HAND_ON;
-	if (((struct udphdr *)(ip + 1))->dest != settings->port)
+	if (!eth || !is_plain_tunnel((void *)(eth + 1), settings))
 		return HAND_ON;
 
 	eth = packet_head(skb, ETH_LEN + offsetof(struct outer_headers, inner_eth));
@@ -91,40 +98,23 @@ int vxlan_receive(struct __sk_buff *skb)
 		return drop(DROP_TRUNCATED);
 	outer = (void *)(eth + 1);
 	inner = (void *)outer + VXLAN_OVERHEAD;
-	if (outer->inner_eth.h_proto != bpf_htons(ETH_P_IP) || inner->version != 4 || inner->ihl < IPV4_LEN / 4)
-		return drop(DROP_NOT_IPV4);
-	if (!same_mac(outer->inner_eth.h_dest, settings->device_mac))
-		return drop(DROP_WRONG_MAC);
-	if (header_sum(&outer->ip) != 0xffff)
-		return drop(DROP_CHECKSUM);
-	/* GRO keeps the lengths of a merged packet itself. */
-	if (!skb->gso_size && !lengths_agree(skb, outer, inner))
-		return drop(DROP_LENGTH);
-	verdict = check_source(settings, outer->ip.saddr, inner->saddr, &slot);
-	if (verdict < 0)
-		return drop(-1 - verdict);
+	origin = judge(settings, outer, inner, skb->gso_size ? 0 : skb->len, &slot);
+	if (origin < 0)
+		return drop(-1 - origin);
 
-	/* RFC 6040: congestion that the underlay marked goes into the inner header, checksum and all. */
-	if ((outer->ip.tos & ECN_MASK) == ECN_CE && (inner->tos & ECN_MASK) != ECN_CE) {
-		count(SLOW_RECEIVE_CONGESTION);
-		return HAND_ON;
-	}
+	if (must_mark_congestion(outer, inner))
+		return leave_to_host(SLOW_RECEIVE_CONGESTION);
 	/* The tunnel's GSO type cannot be taken off here, and other protocols are segmented by it. */
-	if (skb->gso_size && inner->protocol != IPPROTO_TCP) {
-		count(SLOW_RECEIVE_GSO);
-		return HAND_ON;
-	}
+	if (skb->gso_size && inner->protocol != IPPROTO_TCP)
+		return leave_to_host(SLOW_RECEIVE_GSO);
 
-	if (settings->fast_path)
-		endpoint = choose_endpoint(skb, inner, settings, verdict);
+	endpoint = choose_endpoint(skb, inner, settings, origin);
 	packets = wire_packets(skb);
 	bytes = bpf_ntohs(inner->tot_len);
 	copy_mac(peer_mac, outer->inner_eth.h_source);
 	if (bpf_skb_adjust_room(skb, -VXLAN_OVERHEAD, BPF_ADJ_ROOM_MAC,
-				BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)) {
-		count(SLOW_RECEIVE_ROOM);
-		return HAND_ON;
-	}
+				BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET))
+		return leave_to_host(SLOW_RECEIVE_ROOM);
 	/* A checksum that the interface verified was the outer one; one that it verified beyond that stays good. */
 	bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
 	if (settings->gbp && policy & VXLAN_HAS_POLICY)

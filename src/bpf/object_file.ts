@@ -8,6 +8,7 @@ export const programNames = [
   'vxlan_check',
   'vxlan_receive',
   'endpoint_send',
+  'vxlan_strip',
 ] as const;
 
 /** Where the object lies. */
