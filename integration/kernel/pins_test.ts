@@ -14,11 +14,12 @@ import { readLinks } from '../../src/bpf/links.ts';
 import { listGenerations } from '../../src/bpf/pins.ts';
 import { openKernel } from '../../src/kernel/kernel.ts';
 import { diff } from '../../src/plan/diff.ts';
-import { type DesiredState, nothing } from '../../src/plan/state.ts';
+import { type Attachment, type DesiredState, nothing } from '../../src/plan/state.ts';
 import { pinObject } from '../../src/sys/bpf.ts';
+import { fingerprint } from '../lifecycle/fingerprint.ts';
 import { type Member, memberAt, memberOf, NETWORK } from './member.ts';
 import { missing } from './requirements.ts';
-import { DEVICE, desiredOf } from './samples.ts';
+import { DEVICE, desiredOf, withAttachments, withSettings } from './samples.ts';
 
 describe('pins', { skip: missing() }, () => {
   let lab: Lab;
@@ -153,6 +154,46 @@ describe('pins', { skip: missing() }, () => {
     );
   });
 
+  it('one program on many devices: each has a link, and those of devices that are gone are swept away', async () => {
+    await a.shell('for n in 0 1 2; do ip link add cable$n type veth peer far$n; done');
+    const on = (...numbers: number[]) => withAttachments(desired, numbers.map(endpointOn));
+    await member.converge(on(0, 1));
+    const places = async () =>
+      (await member.observe()).attachments
+        .filter(({ program }) => program === 'endpoint_send')
+        .map(({ device }) => device);
+    assert.deepEqual((await places()).sort(), ['cable0', 'cable1']);
+    const before = fingerprint(a).pins;
+
+    await a.shell('ip link delete cable0');
+    assert.deepEqual(await places(), ['cable1']);
+    await member.converge(on(1, 2));
+    const after = fingerprint(a).pins;
+    const linksOf = (pins: typeof before) =>
+      Object.keys(pins).filter((path) => path.includes('/links/endpoint_send-'));
+    assert.equal(linksOf(after).length, 2);
+    const kept = linksOf(after).filter((path) => path in before);
+    assert.equal(kept.length, 1, 'cable1 keeps its link');
+    assert.equal(after[`${kept}`], before[`${kept}`]);
+
+    await member.converge(on(2));
+    assert.deepEqual(await places(), ['cable2']);
+    await a.shell('ip link delete cable1; ip link delete cable2');
+  });
+
+  it('a link that an earlier version pinned by its program alone is kept', async () => {
+    await member.converge(desired);
+    for (const { name, program } of readLinks(member.pins))
+      renameSync(member.pins.link(name), member.pins.link(program));
+    assert.deepEqual(await member.plan(desired), []);
+    const before = fingerprint(a).tcx;
+    await member.converge(withSettings(desired, { subnetCount: 300 }));
+    assert.deepEqual(Object.keys(fingerprint(a).tcx), Object.keys(before));
+    assert.deepEqual(readdirSync(join(member.pins.root, 'links')).sort(), [
+      ...['vxlan_check', 'vxlan_receive', 'vxlan_send'],
+    ]);
+  });
+
   it('no BPF file system: MISSING, before anything is changed', async () => {
     for (const bpffs of ['/run/netns', `${a.stateDir}/nowhere`]) {
       const kernel = openKernel({ network: NETWORK, bpffs, networkNamespace: 1 });
@@ -177,3 +218,7 @@ describe('pins', { skip: missing() }, () => {
     rmSync(join(a.bpffs, 'tartan'), { recursive: true });
   });
 });
+
+function endpointOn(number: number): Attachment {
+  return { program: 'endpoint_send', device: `cable${number}`, hook: 'ingress' };
+}

@@ -6,7 +6,7 @@ import { vxlan } from '../../src/backend/vxlan.ts';
 import { parseConfig } from '../../src/lease/config.ts';
 import type { Lease } from '../../src/lease/lease.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
-import type { Dataplane, DesiredState, VxlanSettings } from '../../src/plan/state.ts';
+import type { Attachment, Dataplane, DesiredState, VxlanSettings } from '../../src/plan/state.ts';
 
 export const CONFIG = {
   Network: '10.5.0.0/16',
@@ -87,4 +87,15 @@ export function withSettings(
     ...desired,
     dataplane: { ...dataplane, settings: { ...dataplane.settings, ...settings } },
   };
+}
+
+/** The same state with more programs on more devices. */
+export function withAttachments(
+  desired: DesiredState,
+  more: readonly Attachment[],
+): DesiredState & { readonly dataplane: Dataplane } {
+  const { dataplane } = desired;
+  assert(dataplane);
+  const attachments = [...dataplane.attachments, ...more];
+  return { ...desired, dataplane: { ...dataplane, attachments } };
 }

@@ -7,9 +7,15 @@ import { type Fingerprint, fingerprint } from './fingerprint.ts';
 import { readSubnetEnv, storedLeases } from './support.ts';
 
 const MAPS = [
-  ...['counters', 'last_answer', 'peer_counters', 'peers', 'peers_lpm', 'settings_map', 'sources'],
+  ...['counters', 'endpoints', 'last_answer', 'peer_counters', 'peers', 'peers_lpm'],
+  ...['settings_map', 'sources'],
 ];
-const PROGRAMS = ['vxlan_check', 'vxlan_receive', 'vxlan_send'];
+const PROGRAMS = ['endpoint_send', 'vxlan_check', 'vxlan_receive', 'vxlan_send'];
+const PLACES = [
+  ['vxlan_check', 'flannel.1'],
+  ['vxlan_receive', 'eth0'],
+  ['vxlan_send', 'flannel.1'],
+] as const;
 
 /**
  * Checks that a host has all that it needs and nothing else: device, routes, programs on their hooks, pins, files, one
@@ -50,7 +56,8 @@ function assertLinks({ links, routes, vnis }: Fingerprint, { subnet, mtu }: Join
   for (const route of destinations) assert.match(route, /^10\.5\.\S+ 169\.254\.1\.1 flannel\.1$/);
 }
 
-function assertPins({ pins, tcx, qdiscs }: Fingerprint): void {
+function assertPins({ links, pins, tcx, qdiscs }: Fingerprint): void {
+  const indexOf = (device: string) => links.find(({ ifname }) => ifname === device)?.ifindex;
   const generations = Object.keys(pins).filter((path) =>
     /^tartan\/default\/vxlan-[^/]+\/$/.test(path),
   );
@@ -62,7 +69,7 @@ function assertPins({ pins, tcx, qdiscs }: Fingerprint): void {
     Object.keys(pins),
     [
       ...['tartan/', 'tartan/default/', 'tartan/default/links/', generation],
-      ...PROGRAMS.map((name) => `tartan/default/links/${name}`),
+      ...PLACES.map(([name, device]) => `tartan/default/links/${name}-${indexOf(device)}`),
       ...[...MAPS, ...PROGRAMS].map((name) => `${generation}${name}`),
       ...owners,
     ].sort(),

@@ -1,5 +1,5 @@
 /** Programs on devices: TCX links (Linux 6.6 and later), pinned, so that they outlive the process. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { TartanError } from '../errors.ts';
 import {
   createTcxLink,
@@ -11,10 +11,12 @@ import {
 } from '../sys/bpf.ts';
 import { close, SystemError } from '../sys/libc.ts';
 import { withPinned } from './generation.ts';
-import { listLinks, makePinFolder, type Pins, removePin } from './pins.ts';
+import { linkName, listLinks, makePinFolder, type Pins, programOfLink, removePin } from './pins.ts';
 
 /** What a pinned link does. */
 export interface FoundLink {
+  /** Of the pin. */
+  readonly name: string;
   readonly program: string;
   /** 0: its device is gone. */
   readonly ifindex: number;
@@ -23,44 +25,50 @@ export interface FoundLink {
 }
 
 export function readLinks(pins: Pins): FoundLink[] {
-  return listLinks(pins).map((program) => ({
-    program,
-    ...withPinned(pins.link(program), readLinkInfo),
+  return listLinks(pins).map((name) => ({
+    name,
+    program: programOfLink(name),
+    ...withPinned(pins.link(name), readLinkInfo),
   }));
 }
 
-export interface Attach {
+/** A program on one hook of one device. */
+export interface Place {
   readonly program: string;
   readonly ifindex: number;
   readonly hook: Hook;
-  readonly generation: string;
 }
 
 /**
- * Attaches a generation's program. A link on the same device gets the new program in place, without a packet in
- * between that sees none; one on another device, or on one that is gone, is replaced.
+ * Attaches a generation's program. A link that is there already gets the new program in place, without a packet in
+ * between that sees none. Links whose devices are gone are swept away.
  */
-export function attach(
-  bpffs: string,
-  pins: Pins,
-  { program, ifindex, hook, generation }: Attach,
-): void {
-  withPinned(join(pins.generation(generation), program), (programFd) => {
-    const path = pins.link(program);
-    const found = readLinks(pins).find((link) => link.program === program);
-    if (found?.ifindex === ifindex) {
-      withPinned(path, (link) => updateLink(link, programFd));
-      return;
-    }
-    if (found) detach(pins, program);
-    makePinFolder(bpffs, join(pins.root, 'links'));
-    const link = createLink(programFd, ifindex, hook);
-    try {
-      pinObject(link, path);
-    } finally {
-      close(link);
-    }
+export function attach(bpffs: string, pins: Pins, place: Place, generation: string): void {
+  withPinned(join(pins.generation(generation), place.program), (programFd) => {
+    const found = readLinks(pins);
+    for (const { name, ifindex } of found) if (ifindex === 0) unpin(pins, name);
+    const there = found.find((link) => isAt(place, link));
+    if (there) withPinned(pins.link(there.name), (link) => updateLink(link, programFd));
+    else pinLink(bpffs, pins, place, programFd);
   });
+}
+
+function isAt(place: Place, link: FoundLink): boolean {
+  return (
+    link.program === place.program && link.ifindex === place.ifindex && link.hook === place.hook
+  );
+}
+
+function pinLink(bpffs: string, pins: Pins, place: Place, programFd: number): void {
+  const { program, ifindex, hook } = place;
+  const path = pins.link(linkName(program, ifindex));
+  makePinFolder(bpffs, dirname(path));
+  const link = createLink(programFd, ifindex, hook);
+  try {
+    pinObject(link, path);
+  } finally {
+    close(link);
+  }
 }
 
 function createLink(programFd: number, ifindex: number, hook: Hook): number {
@@ -77,9 +85,18 @@ function createLink(programFd: number, ifindex: number, hook: Hook): number {
   }
 }
 
-/** Takes the program off its device at once, and unpins the link. */
-export function detach(pins: Pins, program: string): void {
-  const path = pins.link(program);
+/** Takes the program off that device at once, and unpins the link. */
+export function detach(pins: Pins, place: Place): void {
+  for (const link of readLinks(pins)) if (isAt(place, link)) unpin(pins, link.name);
+}
+
+/** Takes the programs off all devices, and unpins the links, those too whose devices are gone. */
+export function detachAll(pins: Pins): void {
+  for (const name of listLinks(pins)) unpin(pins, name);
+}
+
+function unpin(pins: Pins, name: string): void {
+  const path = pins.link(name);
   withPinned(path, (link) => {
     try {
       detachLink(link);

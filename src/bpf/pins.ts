@@ -1,6 +1,7 @@
 /**
  * Where things are pinned. Under `<bpffs>/tartan/<network>/`: a folder for each generation, with its maps and programs
- * by name, and `links/` with a link for each program. bpffs allows no dots in names.
+ * by name, and `links/` with a link for each place that a program is attached to. bpffs allows no dots in names, which
+ * devices may have: so a place is told by the device's index.
  */
 import { existsSync, readdirSync, renameSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -20,7 +21,8 @@ export interface Pins {
   readonly root: string;
   generation(name: string): string;
   unfinished(name: string): string;
-  link(program: string): string;
+  /** By the name of the pin: {@link linkName}, unless an earlier version made it. */
+  link(name: string): string;
 }
 
 export function pinsOf(bpffs: string, network: string): Pins {
@@ -29,8 +31,18 @@ export function pinsOf(bpffs: string, network: string): Pins {
     root,
     generation: (name) => join(root, name),
     unfinished: (name) => join(root, `${UNFINISHED}${name}`),
-    link: (program) => join(root, 'links', program),
+    link: (name) => join(root, 'links', name),
   };
+}
+
+/** What the link is pinned as that holds a program on a device. */
+export function linkName(program: string, ifindex: number): string {
+  return `${program}-${ifindex}`;
+}
+
+/** The program of a pinned link: versions before this one had one link a program, named after it. */
+export function programOfLink(name: string): string {
+  return name.replace(/-\d+$/, '');
 }
 
 function listFolder(path: string): string[] {
@@ -69,7 +81,7 @@ export function claimPins(bpffs: string, pins: Pins, networkNamespace: number): 
   }
 }
 
-/** Programs that have a pinned link. */
+/** Names of the pinned links. */
 export function listLinks(pins: Pins): string[] {
   return listFolder(join(pins.root, 'links'));
 }

@@ -1,11 +1,11 @@
 import { removeEndpoints, writeEndpoints } from '../bpf/endpoint_map.ts';
 import { loadGeneration, type OpenMaps, openMaps } from '../bpf/generation.ts';
-import { attach, detach } from '../bpf/links.ts';
+import { attach, detach, type Place } from '../bpf/links.ts';
 import { removePeers, writePeers } from '../bpf/peer_maps.ts';
 import { claimPins, type Pins, removeEmptyFolders, removeGeneration } from '../bpf/pins.ts';
 import { type DeviceIndexes, writeSettings } from '../bpf/settings.ts';
 import type { Op } from '../plan/op.ts';
-import type { Address, Link, Route } from '../plan/state.ts';
+import type { Address, Attachment, Link, Route } from '../plan/state.ts';
 import { runBatch } from './iproute.ts';
 import { aliasOf } from './links.ts';
 import { ROUTE_PROTOCOL } from './observe.ts';
@@ -55,13 +55,9 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
       return removeEmptyFolders(pins);
     case 'bpf.attach':
       claimPins(bpffs, pins, site.networkNamespace);
-      return attach(bpffs, pins, {
-        ...op.attachment,
-        ifindex: requireDevice(devices, op.attachment.device),
-        generation: op.generation,
-      });
+      return attach(bpffs, pins, placeOf(devices, op.attachment), op.generation);
     case 'bpf.detach':
-      detach(pins, op.attachment.program);
+      detach(pins, placeOf(devices, op.attachment));
       return removeEmptyFolders(pins);
     case 'settings.write':
       return withMaps(pins, op.generation, (maps) => writeSettings(maps, op.settings, devices));
@@ -98,6 +94,10 @@ function formatAddress({ device, address }: Address): string {
 
 function formatRoute({ destination, via, device, onlink }: Route): string {
   return `${destination} via ${via} dev ${device}${onlink ? ' onlink' : ''} proto ${ROUTE_PROTOCOL}`;
+}
+
+function placeOf(devices: DeviceIndexes, { program, device, hook }: Attachment): Place {
+  return { program, hook, ifindex: requireDevice(devices, device) };
 }
 
 function requireDevice(devices: DeviceIndexes, name: string): number {

@@ -1,14 +1,8 @@
 /** The kernel, for real: iproute2 for devices, addresses and routes, bpf(2) for programs and maps. */
 
 import { requireLibrary } from '../bpf/generation.ts';
-import { detach } from '../bpf/links.ts';
-import {
-  listLinks,
-  pinsOf,
-  removeEmptyFolders,
-  removeUnfinished,
-  requireBpffs,
-} from '../bpf/pins.ts';
+import { detachAll } from '../bpf/links.ts';
+import { pinsOf, removeEmptyFolders, removeUnfinished, requireBpffs } from '../bpf/pins.ts';
 import { messageOf, TartanError } from '../errors.ts';
 import type { Op } from '../plan/op.ts';
 import { indexOfInterface, nameOfInterface } from '../sys/interfaces.ts';
@@ -46,7 +40,7 @@ export function openKernel({ network, bpffs, networkNamespace }: KernelOptions):
     },
     async sweep() {
       removeUnfinished(pins);
-      for (const program of listLinks(pins)) detach(pins, program);
+      detachAll(pins);
       removeEmptyFolders(pins);
     },
     async close() {},

@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import {
   finishGeneration,
+  linkName,
   listGeneration,
   listGenerations,
   listLinks,
   listOwners,
   makePinFolder,
   pinsOf,
+  programOfLink,
   removeEmptyFolders,
   removeGeneration,
   removePin,
@@ -35,7 +37,13 @@ test('each network has a folder, each generation one in it', () => {
   assert.equal(pins.root, '/sys/fs/bpf/tartan/blue');
   assert.equal(pins.generation('vxlan-0123-255'), '/sys/fs/bpf/tartan/blue/vxlan-0123-255');
   assert.equal(pins.unfinished('vxlan-0123-255'), '/sys/fs/bpf/tartan/blue/new-vxlan-0123-255');
-  assert.equal(pins.link('vxlan_send'), '/sys/fs/bpf/tartan/blue/links/vxlan_send');
+  assert.equal(pins.link('vxlan_send-7'), '/sys/fs/bpf/tartan/blue/links/vxlan_send-7');
+});
+
+test('a link is named after program and device, and one of an earlier version after the program', () => {
+  assert.equal(linkName('vxlan_send', 7), 'vxlan_send-7');
+  assert.equal(programOfLink('vxlan_send-7'), 'vxlan_send');
+  assert.equal(programOfLink('vxlan_send'), 'vxlan_send');
 });
 
 test('where nothing is pinned, nothing is listed and nothing is to be removed', (t) => {
@@ -43,18 +51,18 @@ test('where nothing is pinned, nothing is listed and nothing is to be removed', 
   assert.deepEqual(listGenerations(pins), []);
   assert.deepEqual(listLinks(pins), []);
   removeUnfinished(pins);
-  removePin(pins.link('vxlan_send'));
+  removePin(pins.link('vxlan_send-7'));
   removeEmptyFolders(pins);
 });
 
 test('a generation counts when all of it is pinned', (t) => {
   const pins = pinsOf(makeFolder(t), 'blue');
   write(pins.unfinished('a'), 'peers');
-  write(join(pins.root, 'links'), 'vxlan_send');
+  write(join(pins.root, 'links'), 'vxlan_send-7');
   assert.deepEqual(listGenerations(pins), []);
   finishGeneration(pins, 'a');
   assert.deepEqual(listGenerations(pins), ['a']);
-  assert.deepEqual(listLinks(pins), ['vxlan_send']);
+  assert.deepEqual(listLinks(pins), ['vxlan_send-7']);
 });
 
 test('what a run that was cut short left is removed, and nothing else', (t) => {
@@ -81,9 +89,9 @@ test('the last generation takes the folders with it, another network keeps its o
 
 test('folders that hold something stay', (t) => {
   const pins = pinsOf(makeFolder(t), 'blue');
-  write(join(pins.root, 'links'), 'vxlan_send');
+  write(join(pins.root, 'links'), 'vxlan_send-7');
   removeEmptyFolders(pins);
-  assert.deepEqual(listLinks(pins), ['vxlan_send']);
+  assert.deepEqual(listLinks(pins), ['vxlan_send-7']);
 });
 
 for (const slash of ['', '/', '/missing']) {

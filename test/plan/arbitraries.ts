@@ -191,7 +191,7 @@ function attachmentsOn(
       hook: fc.constantFrom('ingress', 'egress'),
       generation: fc.constantFrom(null, ...generations),
     }),
-    { selector: ({ program }) => program },
+    { selector: ({ program, device, hook }) => `${program} ${device} ${hook}` },
   );
 }
 

@@ -58,12 +58,12 @@ export function apply(host: Host, op: Op): Host {
     case 'bpf.attach': {
       generationOf(host, op.generation);
       assert(hasDevice(host, op.attachment.device), `no device ${op.attachment.device}`);
-      const others = host.attachments.filter(({ program }) => program !== op.attachment.program);
+      const others = host.attachments.filter((one) => !isAt(op.attachment, one));
       const attachment = { ...op.attachment, generation: op.generation };
       return { ...host, attachments: [...others, attachment] };
     }
     case 'bpf.detach': {
-      const there = host.attachments.filter(({ program }) => program !== op.attachment.program);
+      const there = host.attachments.filter((one) => !isAt(op.attachment, one));
       assert.equal(there.length, host.attachments.length - 1, 'nothing to detach');
       return { ...host, attachments: there };
     }
@@ -134,6 +134,10 @@ function removeLink(host: Host, name: string): Host {
     attachments: host.attachments.filter(stays),
     generations: new Map(generations),
   };
+}
+
+function isAt(place: Attachment, one: Attachment): boolean {
+  return place.program === one.program && place.device === one.device && place.hook === one.hook;
 }
 
 function programsOn({ attachments }: Host, name: string): number {
