@@ -7,10 +7,10 @@ const DOT = 46;
 const ZERO = 48;
 
 /**
- * Four decimal octets without leading zeros: `010` would be octal to some readers and decimal to others. Character by
+ * Reads a strict dotted quad; null: it is none. Four decimal octets without leading zeros: `010` would be octal to some readers and decimal to others. Character by
  * character, because a network's worth of leases passes through here at each change.
  */
-function readIpv4(text: string): number | null {
+export function readIpv4(text: string): number | null {
   let address = 0;
   let octet = -1;
   let dots = 0;

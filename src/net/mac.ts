@@ -36,7 +36,21 @@ export function randomMac(random: (bytes: number) => Uint8Array = randomBytes): 
 
 /** The six octets of a MAC address that {@link isMac} accepts. */
 export function parseMac(text: string): Uint8Array {
+  const octets = new Uint8Array(6);
+  if (text.length === 17) {
+    for (let at = 0; at < 6; at += 1) octets[at] = octetAt(text, 3 * at);
+    return octets;
+  }
   return Buffer.from(text.replaceAll(/[:.-]/g, ''), 'hex');
+}
+
+/** Two hexadecimal digits: of a letter, the low four bits are 9 less than its value. */
+function octetAt(text: string, at: number): number {
+  return (digitOf(text.charCodeAt(at)) << 4) | digitOf(text.charCodeAt(at + 1));
+}
+
+function digitOf(code: number): number {
+  return (code & 15) + (code > 57 ? 9 : 0);
 }
 
 /** Six octets in lower case with colons between them. */

@@ -1,5 +1,5 @@
 import { TartanError } from '../errors.ts';
-import { formatIpv4, isIpv4, parseIpv4 } from './ipv4.ts';
+import { formatIpv4, readIpv4 } from './ipv4.ts';
 
 /** An IP network in CIDR form. */
 export interface Prefix {
@@ -10,7 +10,8 @@ export interface Prefix {
   readonly length: number;
 }
 
-const CIDR = /^([^/]+)\/(0|[1-9][0-9]?)$/;
+/** A prefix length without leading zeros; whether it is one of IPv4 is checked besides. */
+const LENGTH = /^(0|[1-9][0-9]?)$/;
 
 /** The netmask of a prefix length as an unsigned 32-bit number: 24 gives 0xffffff00. */
 export function prefixMask(length: number): number {
@@ -38,13 +39,21 @@ export function lastAddress(prefix: Prefix): number {
  * @throws TartanError `USAGE`
  */
 export function parsePrefix(text: string): Prefix {
-  const [, address = '', length = ''] = CIDR.exec(text) ?? [];
-  if (isIpv4(address) && Number(length) <= 32) return prefixOf(parseIpv4(address), Number(length));
+  const slash = text.indexOf('/');
+  const address = readIpv4(text.slice(0, slash));
+  const length = readLength(text.slice(slash + 1));
+  if (slash > 0 && address !== null && length !== null) return prefixOf(address, length);
   throw new TartanError(
     'USAGE',
     `"${text}" is not an IPv4 prefix`,
     'Give an address and a length from 0 to 32 with a slash between them, such as 10.5.0.0/16.',
   );
+}
+
+/** The lengths that all but a few prefixes have take no regular expression. */
+function readLength(text: string): number | null {
+  if (text === '24') return 24;
+  return LENGTH.test(text) && Number(text) <= 32 ? Number(text) : null;
 }
 
 /** `10.5.52.0/24`. */
