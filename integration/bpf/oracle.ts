@@ -12,6 +12,8 @@ import { SETTINGS } from './scene.ts';
 export interface Judgement {
   /** Whether the programs should touch it at all. */
   readonly isOurs: boolean;
+  /** What counts a packet that is not ours. */
+  readonly bystander?: CounterName;
   /** Any of them is a reason to drop it; none: it is good. */
   readonly flaws: readonly CounterName[];
   /** Why the kernel's device has to do it, where it is good. */
@@ -24,17 +26,12 @@ const network = parsePrefix(SETTINGS.network);
 const own = parsePrefix(SETTINGS.ownSubnet);
 const mac = SETTINGS.deviceMac.replaceAll(':', '');
 
-const regularLength = parsePrefix(SETTINGS.firstSubnet).length;
-
-/** Who holds an address: leases of another length than the network's come first, of these the longest. */
+/** Who holds an address: of the leases that have it, the longest. */
 function holderOf(peers: readonly Peer[], address: number): Peer | undefined {
-  const rank = ({ subnet }: Peer) => {
-    const { length } = parsePrefix(subnet);
-    return length === regularLength ? 0 : length;
-  };
+  const lengthOf = ({ subnet }: Peer) => parsePrefix(subnet).length;
   return peers
     .filter(({ subnet }) => prefixContains(parsePrefix(subnet), address))
-    .sort((a, b) => rank(b) - rank(a))[0];
+    .sort((a, b) => lengthOf(b) - lengthOf(a))[0];
 }
 
 /** The names of the conditions that hold. */
@@ -56,7 +53,8 @@ export function judgeReceived(frame: Buffer, peers: readonly Peer[], isGso = fal
   const truncated: Judgement = { isOurs: true, flaws: ['drop_truncated'], slow: [] };
   if (vxlan.length < 8) return truncated;
   const header = vxlan.subarray(0, 8).toString('hex');
-  if (header !== `08000000${SETTINGS.vni.toString(16).padStart(6, '0')}00`) return NOT_OURS;
+  if (header !== `08000000${SETTINGS.vni.toString(16).padStart(6, '0')}00`)
+    return { ...NOT_OURS, bystander: 'other_vni' };
   const inner = vxlan.subarray(8 + 14);
   if (inner.length < 20) return truncated;
 

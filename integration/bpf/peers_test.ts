@@ -60,7 +60,8 @@ describe('irregular peers', { skip: missing() }, () => {
   after(() => programs[Symbol.dispose]());
 
   for (const [name, peer, addresses] of [
-    ['a shorter lease', SHORTER, ['10.5.24.0', '10.5.25.9', '10.5.27.255']],
+    ['a shorter lease', SHORTER, ['10.5.24.0', '10.5.24.255', '10.5.26.0', '10.5.27.255']],
+    ['a lease of the array within a shorter one', COVERED, ['10.5.25.0', '10.5.25.255']],
     ['a longer lease', LONGER, ['10.5.20.64', '10.5.20.127']],
     ['a lease below SubnetMin', BELOW, ['10.5.4.0', '10.5.4.255']],
     ['a lease above SubnetMax', ABOVE, ['10.5.200.0', '10.5.200.255']],
@@ -75,7 +76,7 @@ describe('irregular peers', { skip: missing() }, () => {
   }
 
   it('does not believe one whose lease is covered by another', () => {
-    assertSpoofed(programs, '10.5.25.9', COVERED);
+    assertSpoofed(programs, '10.5.25.9', SHORTER);
     assertSpoofed(programs, '10.5.20.64', PEER);
     assertSpoofed(programs, '10.5.20.63', LONGER);
     assertSpoofed(programs, '10.5.28.0', SHORTER);
@@ -92,6 +93,15 @@ describe('irregular peers', { skip: missing() }, () => {
 describe('peers that come and go', { skip: missing() }, () => {
   const send = (programs: Programs, destination: string) =>
     programs.run('vxlan_send', sent({ destination, ...UNANSWERED }));
+
+  it('gives a subnet to the shorter lease when the one in the array ends', () => {
+    using programs = loadPrograms({ peers: [...REGULAR, ...IRREGULAR] });
+    removePeers(programs.maps, [COVERED.subnet, PEER.subnet]);
+    assertSentTo(programs, '10.5.25.9', SHORTER);
+    assertReceivedFrom(programs, '10.5.25.9', SHORTER);
+    assertSentTo(programs, '10.5.20.64', LONGER);
+    assertDropped(send(programs, '10.5.20.63'), 'drop_no_peer');
+  });
 
   it('gives a subnet back to the one in the array when the irregular lease ends', () => {
     using programs = loadPrograms({ peers: [...REGULAR, ...IRREGULAR] });

@@ -91,6 +91,12 @@ describe('vxlan_receive', { skip: missing() }, () => {
     'the farthest fragment': received({ outer: { fragmentOffset: 0x1fff * 8 } }),
     'outer IP options': received({ outer: { options: NO_OPERATIONS } }),
     'a header of 4 words': received({ outer: { headerWords: 4 } }),
+  };
+  for (const [name, packet] of Object.entries(handedOn)) {
+    it(`leaves ${name} to the host`, () => assertHandedOn(receive(packet), packet));
+  }
+
+  const others: Record<string, Buffer> = {
     'another VNI': received({ vxlan: { vni: SETTINGS.vni + 1 } }),
     'another VNI, cut short': received({ vxlan: { vni: SETTINGS.vni + 1 } }).subarray(0, 60),
     'another VNI, first octet': received({ vxlan: { vni: SETTINGS.vni ^ 0x800000 } }),
@@ -99,8 +105,9 @@ describe('vxlan_receive', { skip: missing() }, () => {
     'a reserved flag': received({ vxlan: { flags: 0x0800_0100 } }),
     'a reserved octet': received({ vxlan: { reserved: 1 } }),
   };
-  for (const [name, packet] of Object.entries(handedOn)) {
-    it(`leaves ${name} to the host`, () => assertHandedOn(receive(packet), packet));
+  for (const [name, packet] of Object.entries(others)) {
+    it(`leaves ${name} to the host, and counts it`, () =>
+      assertHandedOn(receive(packet), packet, 'other_vni'));
   }
 
   it('takes no notice of the reserved bit beside DF', () => {

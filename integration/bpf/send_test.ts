@@ -72,16 +72,16 @@ describe('vxlan_send', { skip: missing() }, () => {
     assert(Math.max(...ports) > 60999 - 100, 'the last ports are used');
   });
 
-  it('takes a random id, and computes a right checksum for each', () => {
+  it('counts in the id, and computes a right checksum for each', () => {
     const packets = Array.from({ length: 2000 }, () => sendQuietly(sent()));
     for (const packet of packets)
       assert(hasValidChecksum(outerHeader(packet)), packet.toString('hex'));
     const ids = new Set(packets.map((packet) => packet.readUInt16BE(ID.offset)));
-    assert(ids.size > 1900, `${ids.size} different ids`);
+    assert.equal(ids.size, 2000);
   });
 
   it('folds the sum of a header with large numbers twice where it takes that', () => {
-    // About one random id in fifteen thousand needs it, with addresses like these.
+    // About one id in fifteen thousand needs it, with addresses like these.
     using large = loadPrograms({
       settings: { ...SETTINGS, underlayAddress: '255.255.254.254' },
       peers: [{ ...PEER, publicIp: '255.255.255.254' }],
