@@ -139,8 +139,10 @@ export function received(changes: Changes = {}): Buffer {
 }
 
 /** What the kernel's device hands on: PEER's packet without its outer headers. */
-export function decapsulated(changes: PacketChanges & Partial<EthernetFields> = {}): Buffer {
-  const { type, destination, ...ip } = changes;
+export function decapsulated(
+  changes: PacketChanges & Partial<EthernetFields> & { readonly innerDestination?: string } = {},
+): Buffer {
+  const { type, destination, innerDestination = OWN_POD, ...ip } = changes;
   return ethernet(
     {
       destination: destination ?? SETTINGS.deviceMac,
@@ -153,7 +155,7 @@ export function decapsulated(changes: PacketChanges & Partial<EthernetFields> = 
         id: 0x4321,
         ...ip,
         source: ip.source ?? PEER_POD,
-        destination: OWN_POD,
+        destination: innerDestination,
       },
       udpPayload(),
     ),

@@ -11,7 +11,12 @@ export interface Steps {
   readonly tunnelSource?: string;
   /** It has been encapsulated once already: 50 more bytes, which begin with a copy of its IP header, precede that. */
   readonly isEncapsulated?: boolean;
+  /** Tagged for this VLAN; the tag stands beside the packet, as interfaces and the kernel put it. */
+  readonly vlan?: number;
+  /** What of the mark came along with the tunnel key. */
+  readonly policy?: number;
   readonly gsoSegments?: number;
+  readonly gsoSize?: number;
 }
 
 export interface Stage extends Disposable {
@@ -24,11 +29,13 @@ export function loadStage(programs: Programs): Stage {
   const key = Buffer.alloc(4);
   const value = Buffer.alloc(4);
   return {
-    run: (program, packet, { length = 0, tunnelSource, isEncapsulated, gsoSegments = 0 }) => {
+    run: (program, packet, steps) => {
+      const { length = 0, tunnelSource, isEncapsulated, vlan = 0, policy = 0 } = steps;
       value.writeInt32LE(programs.programFd(program));
       updateElement(object.mapFd('under_test'), key, value);
       const source = tunnelSource === undefined ? 0 : parseIpv4(tunnelSource);
-      const context = { cb: [length, source, isEncapsulated ? 1 : 0], gsoSegments };
+      const cb = [length, source, isEncapsulated ? 1 : 0, vlan, policy];
+      const context = { cb, gsoSegments: steps.gsoSegments ?? 0, gsoSize: steps.gsoSize ?? 0 };
       return observe(programs.maps, () => runProgram(inject, packet, context));
     },
     [Symbol.dispose]: () => object.close(),
