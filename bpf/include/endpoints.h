@@ -37,7 +37,7 @@ static __always_inline int is_there(struct __sk_buff *skb, struct endpoint *endp
 {
 	__u32 now = bpf_jiffies64(), mtu = 0;
 
-	if ((__s32)(endpoint->seen + ENDPOINT_LIFETIME - now) >= 0)
+	if (now - endpoint->seen <= ENDPOINT_LIFETIME)
 		return 1;
 	/* Asked for the interface's sake: it is negative where there is none, and positive for what is too long. */
 	if (bpf_check_mtu(skb, endpoint->index, &mtu, 0, 0) < 0) {
