@@ -9,9 +9,6 @@
 /* In jiffies: how long an interface that was there is taken to be there. */
 #define ENDPOINT_LIFETIME 1
 
-/* Version 4, no options. */
-#define PLAIN_IPV4 0x45
-
 static __always_inline struct endpoint *find_endpoint(__be32 address)
 {
 	__u32 place = bpf_ntohl(address) & (ENDPOINT_PLACES - 1);
@@ -40,7 +37,7 @@ static __always_inline int is_there(struct __sk_buff *skb, struct endpoint *endp
 {
 	__u32 now = bpf_jiffies64(), mtu = 0;
 
-	if ((__s32)(endpoint->seen + ENDPOINT_LIFETIME - now) >= 0)
+	if (now - endpoint->seen <= ENDPOINT_LIFETIME)
 		return 1;
 	/* Asked for the interface's sake: it is negative where there is none, and positive for what is too long. */
 	if (bpf_check_mtu(skb, endpoint->index, &mtu, 0, 0) < 0) {
@@ -54,7 +51,7 @@ static __always_inline int is_there(struct __sk_buff *skb, struct endpoint *endp
 /* Why a packet as it came in must go through the host's stack, or 0: it need not. Never DROP_CLOSED, which is 0. */
 static __always_inline int host_reason(struct __sk_buff *skb, const struct iphdr *ip, const struct settings *settings)
 {
-	if (*(const __u8 *)ip != PLAIN_IPV4)
+	if (!has_plain_header(ip))
 		return HOST_OPTIONS;
 	if (ip->ttl <= 1)
 		return HOST_TTL;

@@ -93,6 +93,20 @@ static __always_inline int is_fragment(const struct iphdr *ip)
 	return ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET);
 }
 
+/* Version 4, no options. */
+static __always_inline int has_plain_header(const struct iphdr *ip)
+{
+	return *(const __u8 *)ip == 0x45;
+}
+
+/* Whether it can be a single host's (RFC 6890). 240.0.0.0/4 is reserved, and yet networks are made of it. */
+static __always_inline int is_unicast(__be32 address)
+{
+	__u32 first = bpf_ntohl(address) >> 24;
+
+	return first != 0 && first != 127 && (first & 0xf0) != 0xe0 && address != 0xffffffff;
+}
+
 static __always_inline int same_mac(const __u8 *a, const __u8 *b)
 {
 	return *(__u32 *)a == *(__u32 *)b && *(__u16 *)(a + 4) == *(__u16 *)(b + 4);

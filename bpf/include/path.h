@@ -21,7 +21,8 @@
 static __always_inline int follow_path(struct ethhdr *eth, const struct traffic *traffic, const struct peer *peer,
 				       __u32 now)
 {
-	if ((__s32)(traffic->path_until - now) < 0 || traffic->path_address != peer->address)
+	/* Not by its sign: what is half a round of jiffies old would be good again. */
+	if (traffic->path_until - now > PATH_LIFETIME || traffic->path_address != peer->address)
 		return 0;
 	copy_mac(eth->h_dest, traffic->path_destination);
 	copy_mac(eth->h_source, traffic->path_source);

@@ -146,5 +146,8 @@ enum counter {
 	HOST_UNKNOWN_MAC,        /* for an endpoint that has sent nothing yet */
 	HOST_ENDPOINT_GONE,      /* for an endpoint whose interface is gone: it is forgotten */
 
+	/* More drops. */
+	DROP_MARTIAN,            /* received with an inner address that no packet between hosts has */
+
 	COUNTER_COUNT,
 };

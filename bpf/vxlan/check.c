@@ -25,9 +25,13 @@ int vxlan_check(struct __sk_buff *skb)
 	if (!eth)
 		return drop(DROP_TRUNCATED);
 	ip = (void *)(eth + 1);
+	if (ip->version != 4 || ip->ihl < IPV4_LEN / 4)
+		return drop(DROP_NOT_IPV4);
+	if (!skb->gso_size && (bpf_ntohs(ip->tot_len) > skb->len - ETH_LEN || bpf_ntohs(ip->tot_len) < ip->ihl * 4))
+		return drop(DROP_LENGTH);
 	if (!same_mac(eth->h_dest, settings->device_mac))
 		return drop(DROP_WRONG_MAC);
-	verdict = check_source(settings, bpf_htonl(key.remote_ipv4), ip->saddr, &slot);
+	verdict = check_inner(settings, bpf_htonl(key.remote_ipv4), ip, &slot);
 	if (verdict < 0)
 		return drop(-1 - verdict);
 	if (settings->gbp && bpf_skb_get_tunnel_opt(skb, &policy, sizeof(policy)) == sizeof(policy))

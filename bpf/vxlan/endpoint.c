@@ -62,7 +62,8 @@ int endpoint_send(struct __sk_buff *skb)
 	learn_mac(endpoint, eth);
 
 	settings = open_settings();
-	if (!settings || !settings->fast_path)
+	/* A tag would go out on the underlay, into a VLAN that is not the pod's to choose. */
+	if (!settings || !settings->fast_path || skb->vlan_present)
 		return HAND_ON;
 	peer = find_peer(settings, ip->daddr);
 	if (!peer)

@@ -7,7 +7,7 @@
 /* Plain UDP to our port and address, neither a fragment nor with options: what the kernel's device need not look at. */
 static __always_inline int is_plain_tunnel(const struct iphdr *ip, const struct settings *settings)
 {
-	return ip->protocol == IPPROTO_UDP && ip->daddr == settings->underlay_address && ip->ihl == IPV4_LEN / 4 &&
+	return ip->protocol == IPPROTO_UDP && ip->daddr == settings->underlay_address && has_plain_header(ip) &&
 	       !is_fragment(ip) && ((const struct udphdr *)(ip + 1))->dest == settings->port;
 }
 
@@ -16,6 +16,24 @@ static __always_inline int has_known_flags(__be32 flags, const struct settings *
 	if (settings->gbp)
 		flags &= ~(VXLAN_HAS_POLICY | bpf_htonl(VXLAN_POLICY));
 	return flags == VXLAN_HAS_VNI;
+}
+
+/*
+ * Whether the inner packet's addresses are believed: see check_source. Beyond that, nothing may come in that the host's
+ * stack could take for its own, or for everybody's: where route_localnet is on, even its loopback answers.
+ */
+static __always_inline int check_inner(const struct settings *settings, __be32 outer_source, const struct iphdr *inner,
+				       __u32 *slot)
+{
+	int origin = check_source(settings, outer_source, inner->saddr, slot);
+
+	if (origin < 0)
+		return origin;
+	if (!in_own_subnet(settings, inner->daddr) && !is_unicast(inner->daddr))
+		return -1 - DROP_MARTIAN;
+	if (origin == ORIGIN_OUTSIDE && (!is_unicast(inner->saddr) || inner->saddr == settings->underlay_address))
+		return -1 - DROP_MARTIAN;
+	return origin;
 }
 
 /* Length fields that contradict each other: a whole packet claims to be longer than what holds it. */
@@ -44,7 +62,7 @@ static __always_inline int judge(const struct settings *settings, const struct o
 		return -1 - DROP_CHECKSUM;
 	if (frame && !lengths_agree(frame, outer, inner))
 		return -1 - DROP_LENGTH;
-	return check_source(settings, outer->ip.saddr, inner->saddr, slot);
+	return check_inner(settings, outer->ip.saddr, inner, slot);
 }
 
 /* RFC 6040: congestion that the underlay marked goes into the inner header, checksum and all. */

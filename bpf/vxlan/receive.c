@@ -76,7 +76,8 @@ int vxlan_receive(struct __sk_buff *skb)
 	__be32 policy;
 	int origin;
 
-	if (!settings || skb->protocol != bpf_htons(ETH_P_IP))
+	/* A tag says that it is not for this interface. The host knows which one has the VLAN. */
+	if (!settings || skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present)
 		return HAND_ON;
 	note = find_note(skb);
 	if (note)

@@ -21,8 +21,8 @@ int vxlan_strip(struct xdp_md *context)
 
 	if (!settings || (void *)(inner + 1) > end || eth->h_proto != bpf_htons(ETH_P_IP))
 		return XDP_PASS;
-	if (outer->ip.version != 4 || !is_plain_tunnel(&outer->ip, settings) ||
-	    !has_known_flags(outer->vxlan.flags, settings) || outer->vxlan.vni != settings->vni_word)
+	if (!is_plain_tunnel(&outer->ip, settings) || !has_known_flags(outer->vxlan.flags, settings) ||
+	    outer->vxlan.vni != settings->vni_word)
 		return XDP_PASS;
 	origin = judge(settings, outer, inner, end - data, &slot);
 	if (origin < 0) {

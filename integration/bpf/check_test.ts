@@ -35,6 +35,12 @@ describe('vxlan_check', { skip: missing('clang') }, () => {
     });
   }
 
+  it('does not ask a merged packet for its length', () => {
+    const steps = { tunnelSource: PEER.publicIp, gsoSegments: 2, gsoSize: 50 };
+    const { effects } = stage.run('vxlan_check', decapsulated({ totalLength: 93 }), steps);
+    assert.equal(effects.verdict, 'handedOn');
+  });
+
   it('counts a GSO packet as its segments', () => {
     const steps = { tunnelSource: PEER.publicIp, gsoSegments: 7 };
     const { effects } = stage.run('vxlan_check', decapsulated(), steps);
@@ -45,6 +51,10 @@ describe('vxlan_check', { skip: missing('clang') }, () => {
   const dropped: [string, CounterName, Buffer, string, number?][] = [
     ['ARP', 'drop_not_ipv4', decapsulated({ type: ETHERTYPE.arp }), PEER.publicIp],
     ['IPv6', 'drop_not_ipv4', decapsulated({ type: ETHERTYPE.ipv6 }), PEER.publicIp],
+    ['IP version 6 under IPv4', 'drop_not_ipv4', decapsulated({ version: 6 }), PEER.publicIp],
+    ['a header of 4 words', 'drop_not_ipv4', decapsulated({ headerWords: 4 }), PEER.publicIp],
+    ['a length beyond the packet', 'drop_length', decapsulated({ totalLength: 93 }), PEER.publicIp],
+    ['a length below the header', 'drop_length', decapsulated({ totalLength: 19 }), PEER.publicIp],
     ['33 bytes', 'drop_truncated', decapsulated(), PEER.publicIp, 33],
     ['a frame without a packet', 'drop_truncated', decapsulated(), PEER.publicIp, 14],
     [
@@ -75,8 +85,13 @@ describe('vxlan_check', { skip: missing('clang') }, () => {
       assertDropped(closedStage.run('vxlan_check', packet, { tunnelSource }), 'drop_closed');
   });
 
+  it('passes lengths that leave bytes over at the end', () => {
+    const { effects } = check(decapsulated({ totalLength: 91 }), PEER.publicIp);
+    assert.equal(effects.verdict, 'handedOn');
+  });
+
   it('passes the shortest packet that there is', () => {
-    const { effects } = check(decapsulated(), PEER.publicIp, 34);
+    const { effects } = check(decapsulated({ totalLength: 20 }), PEER.publicIp, 34);
     assert.deepEqual(effects.traffic, {
       [PEER.subnet]: { received_packets: 1, received_bytes: 20 },
     });

@@ -1,9 +1,12 @@
-/** `struct __sk_buff`, <linux/bpf.h>: what of it BPF_PROG_TEST_RUN lets the caller set. */
+/** `struct __sk_buff`, <linux/bpf.h>: what of it BPF_PROG_TEST_RUN lets the caller set, or tells. */
 
-const SIZE = 192;
-const OFFSET = { cb: 48, gsoSegments: 164, gsoSize: 176 } as const;
+export const CONTEXT_SIZE = 192;
+const OFFSET = { mark: 8, ifindex: 40, cb: 48, gsoSegments: 164, gsoSize: 176 } as const;
 
 export interface ContextFields {
+  readonly mark?: number;
+  /** The interface that the packet came in on; default 1, the loopback. It must be there. */
+  readonly ifindex?: number;
   readonly cb?: readonly number[];
   /** How many packets on the wire a GSO packet becomes. */
   readonly gsoSegments?: number;
@@ -11,10 +14,19 @@ export interface ContextFields {
   readonly gsoSize?: number;
 }
 
-export function encodeContext({ cb = [], gsoSegments = 0, gsoSize = 0 }: ContextFields): Buffer {
-  const context = Buffer.alloc(SIZE);
+export function encodeContext(
+  fields: ContextFields,
+  context: Buffer = Buffer.alloc(CONTEXT_SIZE),
+): Buffer {
+  const { mark = 0, ifindex = 0, cb = [], gsoSegments = 0, gsoSize = 0 } = fields;
+  context.writeUInt32LE(mark, OFFSET.mark);
+  context.writeUInt32LE(ifindex, OFFSET.ifindex);
   for (const [at, value] of cb.entries()) context.writeUInt32LE(value, OFFSET.cb + 4 * at);
   context.writeUInt32LE(gsoSegments, OFFSET.gsoSegments);
   context.writeUInt32LE(gsoSize, OFFSET.gsoSize);
   return context;
+}
+
+export function readMark(context: Buffer): number {
+  return context.readUInt32LE(OFFSET.mark);
 }

@@ -9,12 +9,13 @@ import {
   readTraffic,
   type Traffic,
 } from '../../src/bpf/counters.ts';
+import { writeEndpoints } from '../../src/bpf/endpoint_map.ts';
 import type { MapName, OpenMaps } from '../../src/bpf/generation.ts';
 import { counterNames, mapLayouts } from '../../src/bpf/layouts.gen.ts';
 import { objectPath, programNames } from '../../src/bpf/object_file.ts';
 import { readPeers, slotOf, writePeers } from '../../src/bpf/peer_maps.ts';
 import { type DeviceIndexes, writeSettings } from '../../src/bpf/settings.ts';
-import type { Peer, VxlanSettings } from '../../src/plan/state.ts';
+import type { Endpoint, Peer, VxlanSettings } from '../../src/plan/state.ts';
 import { possibleCpus, readMapInfo, testRun, updateElement } from '../../src/sys/bpf.ts';
 import { loadObject } from '../../src/sys/libbpf.ts';
 import { lacks } from '../lifecycle/support.ts';
@@ -60,12 +61,13 @@ export interface ProgramsOptions {
   /** null: they are never written, and the tunnel is closed. */
   readonly settings?: VxlanSettings | null;
   readonly peers?: readonly Peer[];
+  readonly endpoints?: readonly Endpoint[];
   readonly devices?: DeviceIndexes;
 }
 
 /** Loads the programs with maps of their own. */
 export function loadPrograms(options: ProgramsOptions = {}): Programs {
-  const { settings = SETTINGS, peers = REGULAR, devices = DEVICES } = options;
+  const { settings = SETTINGS, peers = REGULAR, endpoints = [], devices = DEVICES } = options;
   const mapNames = Object.keys(mapLayouts) as MapName[];
   const object = loadObject({
     path: OBJECT,
@@ -82,6 +84,7 @@ export function loadPrograms(options: ProgramsOptions = {}): Programs {
   if (settings) {
     writeSettings(maps, settings, devices);
     writePeers(maps, peers);
+    writeEndpoints(maps, endpoints, devices);
   }
   return {
     maps,

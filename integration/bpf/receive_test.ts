@@ -90,6 +90,7 @@ describe('vxlan_receive', { skip: missing() }, () => {
     'a last fragment': received({ outer: { fragmentOffset: 8 } }),
     'the farthest fragment': received({ outer: { fragmentOffset: 0x1fff * 8 } }),
     'outer IP options': received({ outer: { options: NO_OPERATIONS } }),
+    'IP version 6 under IPv4': received({ outer: { version: 6 } }),
     'a header of 4 words': received({ outer: { headerWords: 4 } }),
   };
   for (const [name, packet] of Object.entries(handedOn)) {

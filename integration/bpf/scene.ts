@@ -1,8 +1,11 @@
 /** One host and its peers, as the tests have them, and packets between them. */
 
 import type { DeviceIndexes } from '../../src/bpf/settings.ts';
-import type { Peer, VxlanSettings } from '../../src/plan/state.ts';
+import { parseIpv4 } from '../../src/net/ipv4.ts';
+import { parseMac } from '../../src/net/mac.ts';
+import type { Endpoint, Peer, VxlanSettings } from '../../src/plan/state.ts';
 import {
+  ETHERTYPE,
   type EthernetFields,
   ethernet,
   type Ipv4Fields,
@@ -34,9 +37,15 @@ export const SETTINGS: VxlanSettings = {
   gbp: false,
 };
 
-const INDEXES: Readonly<Record<string, number>> = { eth0: 1001, 'flannel.1': 1002 };
+/** Test runs are on the loopback, so that is the one that endpoints can be on. */
+const INDEXES: Readonly<Record<string, number>> = {
+  lo: 1,
+  eth0: 1001,
+  'flannel.1': 1002,
+  vanished: 0x7fff_0000,
+};
 
-/** Redirects are not carried out in a test run: there need be no such devices. */
+/** Redirects are not carried out in a test run: there need be no such devices but the loopback. */
 export const DEVICES: DeviceIndexes = {
   indexOf: (name) => INDEXES[name],
   nameOf: (index) => Object.keys(INDEXES).find((name) => INDEXES[name] === index),
@@ -63,6 +72,22 @@ export const PEER_POD = '10.5.20.3';
 /** In a subnet between SubnetMin and SubnetMax that nobody holds. */
 export const NOBODYS_POD = '10.5.30.9';
 
+export const GATEWAY_MAC = '02:cc:00:00:00:01';
+export const POD_MAC = '02:cc:00:00:17:02';
+
+const endpoint = (address: string, device: string): Endpoint => ({
+  address,
+  device,
+  gatewayMac: GATEWAY_MAC,
+});
+
+export const ENDPOINT = endpoint(OWN_POD, 'lo');
+/** Has sent nothing: nobody knows its MAC. */
+export const SILENT = endpoint('10.5.17.3', 'lo');
+/** On an interface that is no longer there. */
+export const VANISHED = endpoint('10.5.17.4', 'vanished');
+export const ENDPOINTS: readonly Endpoint[] = [ENDPOINT, SILENT, VANISHED];
+
 /** From the host's bridge to the device's own MAC, as the kernel fills it in for a NOARP device. */
 const ON_DEVICE: EthernetFields = {
   destination: SETTINGS.deviceMac,
@@ -81,6 +106,25 @@ export function sent(changes: PacketChanges = {}, payload = udpPayload()): Buffe
       payload,
     ),
   );
+}
+
+/** The same packet, as the pod puts it on its own cable. */
+export function fromPod(changes: PacketChanges = {}, payload = udpPayload()): Buffer {
+  const packet = sent(changes, payload);
+  packet.set([...parseMac(GATEWAY_MAC), ...parseMac(POD_MAC)]);
+  return packet;
+}
+
+/** What a pod asks all others on its cable (RFC 826). */
+export function arpRequest(senderAddress: string, source = POD_MAC): Buffer {
+  const request = Buffer.alloc(28);
+  request.writeUInt32BE(0x0001_0800, 0);
+  request.writeUInt32BE(0x0604_0001, 4);
+  request.set(parseMac(source), 8);
+  request.writeUInt32BE(parseIpv4(senderAddress), 14);
+  request.writeUInt32BE(parseIpv4('10.5.17.1'), 24);
+  const frame = { destination: 'ff:ff:ff:ff:ff:ff', source, type: ETHERTYPE.arp };
+  return ethernet(frame, request);
 }
 
 export function udpPayload(length = 64, source = 40000): Buffer {
@@ -139,8 +183,10 @@ export function received(changes: Changes = {}): Buffer {
 }
 
 /** What the kernel's device hands on: PEER's packet without its outer headers. */
-export function decapsulated(changes: PacketChanges & Partial<EthernetFields> = {}): Buffer {
-  const { type, destination, ...ip } = changes;
+export function decapsulated(
+  changes: PacketChanges & Partial<EthernetFields> & { readonly innerDestination?: string } = {},
+): Buffer {
+  const { type, destination, innerDestination = OWN_POD, ...ip } = changes;
   return ethernet(
     {
       destination: destination ?? SETTINGS.deviceMac,
@@ -153,7 +199,7 @@ export function decapsulated(changes: PacketChanges & Partial<EthernetFields> = 
         id: 0x4321,
         ...ip,
         source: ip.source ?? PEER_POD,
-        destination: OWN_POD,
+        destination: innerDestination,
       },
       udpPayload(),
     ),

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
+import { slotOf } from '../../src/bpf/peer_maps.ts';
+import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { assertDropped, assertRedirected } from './expect.ts';
 import { assertGolden } from './golden.ts';
+import { changeTraffic } from './memory.ts';
 import { ECN, ETHERTYPE, hasValidChecksum, icmp, LENGTH, letters, PROTOCOL } from './packets.ts';
 import { loadPrograms, missing, runProgram } from './programs.ts';
 import { FIRST, LAST, NOBODYS_POD, PEER, SETTINGS, sent, tcpPayload, udpPayload } from './scene.ts';
@@ -90,6 +93,15 @@ describe('vxlan_send', { skip: missing() }, () => {
     for (let run = 0; run < 150_000; run += 1) {
       const header = outerHeader(runProgram(fd, packet).packet);
       if (!hasValidChecksum(header)) assert.fail(header.toString('hex'));
+    }
+  });
+
+  it('does not follow a way that it was told long ago, however long', () => {
+    const stale = { path_address: parseIpv4(PEER.publicIp), path_destination: '02:99:00:00:00:99' };
+    const slot = slotOf(programs.maps, PEER.subnet) ?? assert.fail();
+    for (let part = 0; part < 16; part += 1) {
+      changeTraffic(programs.maps, slot, { ...stale, path_until: part * 2 ** 28 });
+      assert.deepEqual(sendQuietly(sent()).subarray(0, 12), sent().subarray(0, 12));
     }
   });
 

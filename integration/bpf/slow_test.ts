@@ -84,6 +84,11 @@ describe('packets that are not plain', { skip: missing('clang') }, () => {
     assertDropped(programs.run('vxlan_receive', spoofed, GSO), 'drop_spoofed_source');
   });
 
+  it('leaves to the host what has a VLAN tag: no tunnel of ours comes through a VLAN of the underlay', () => {
+    const outcome = stage.run('vxlan_receive', received(), { vlan: 7 });
+    assertHandedOn(outcome, received());
+  });
+
   it('drops what is cut short on its way out', () => {
     for (const length of [14, 20, 33])
       assertDropped(stage.run('vxlan_send', sent(), { length }), 'drop_truncated');
