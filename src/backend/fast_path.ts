@@ -64,6 +64,8 @@ function warnOfNetfilter({ doubt, forward }: Netfilter): string[] {
     ...(doubt === null ? [] : [`${doubt}: FastPath takes it that the host NATs`]),
     ...(forward.length === 0
       ? []
-      : [`FastPath goes past the host's forward chains, which no longer see it: ${forward.join('; ')}`]),
+      : [
+          `FastPath goes past the host's forward chains, which no longer see it: ${forward.join('; ')}`,
+        ]),
   ];
 }
