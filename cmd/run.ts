@@ -11,6 +11,8 @@ export interface Context {
   readonly options: Options;
   /** The argument; empty for commands that take none. */
   readonly argument: string;
+  /** All of them, of commands that take several. */
+  readonly words: readonly string[];
   readonly log: Log;
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
@@ -36,7 +38,7 @@ export async function runCommand(
       process.stdout.write(parsed.text);
       process.exit(0);
     }
-    const { options, argument } = parsed;
+    const { options, argument, words } = parsed;
     const log = createLog(options['log-level'], {
       human: process.stderr.isTTY,
       write: (line) => process.stderr.write(line),
@@ -44,6 +46,7 @@ export async function runCommand(
     const result = await act({
       options,
       argument: argument ?? '',
+      words,
       log,
       signal,
       emit: (value) => process.stdout.write(`${JSON.stringify(value)}\n`),

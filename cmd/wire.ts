@@ -1,6 +1,7 @@
 /** The one place that picks the store, the kernel and the backends; each is imported only where it is needed. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import type { EndpointWorld } from '../src/agent/endpoint_sync.ts';
 import { interruptible } from '../src/agent/interrupt.ts';
 import { requireCapabilities } from '../src/agent/privilege.ts';
 import { networkNamespaceInode } from '../src/agent/state_file.ts';
@@ -73,6 +74,16 @@ export async function openKernel({ options, defer }: Context): Promise<Kernel> {
   });
   defer(kernel);
   return kernel;
+}
+
+/** What `endpoint` touches: no store, and so nothing that may be away. */
+export async function openEndpointWorld(context: Context): Promise<EndpointWorld> {
+  const kernel = await openKernel(context);
+  const [{ hostReader }, { lockFile }] = await Promise.all([
+    import('../src/kernel/host.ts'),
+    import('../src/sys/flock.ts'),
+  ]);
+  return { kernel, host: hostReader, lockFile, signal: context.signal };
 }
 
 /** Everything that `join` and `watch` touch. */

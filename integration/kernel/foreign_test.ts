@@ -70,6 +70,8 @@ describe('what is not ours', { skip: missing() }, () => {
           interface: { name: 'eth0', address: host.address, prefixLength: 24, mtu: 1500 },
           publicIp: host.address,
           links,
+          endpoints: [],
+          netfilter: null,
         },
         null,
         () => assert.fail('the device has a MAC'),

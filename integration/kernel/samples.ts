@@ -59,6 +59,8 @@ export function desiredOf(host: Host, wish: Wish = {}): DesiredState {
       ...underlay,
     },
     publicIp: host.address,
+    endpoints: [],
+    netfilter: null,
     links: [],
   };
   const { warnings, ...desired } = vxlan.desired(

@@ -104,5 +104,6 @@ function reportOf({ config, node, backend }: Survey, settled: Settled): JoinRepo
 }
 
 function modeOf({ dataplane }: DesiredState): JoinReport['mode'] {
-  return dataplane === null ? 'kernel' : 'default';
+  if (dataplane === null) return 'kernel';
+  return dataplane.settings.fastPath ? 'fastpath' : 'default';
 }

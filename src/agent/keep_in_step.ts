@@ -1,6 +1,8 @@
 import { messageOf, TartanError } from '../errors.ts';
 import type { Snapshot } from '../store/contract.ts';
+import { watchEndpointFile } from './endpoint_file.ts';
 import { follow } from './follow.ts';
+import { followConfig } from './follow_config.ts';
 import {
   loseLease,
   type Member,
@@ -8,6 +10,7 @@ import {
   reacquire,
   reconcile,
   renewOwn,
+  syncEndpoints,
   syncPeers,
 } from './member.ts';
 import { renewAt } from './renewal.ts';
@@ -91,6 +94,10 @@ export async function keepInStep(
     () => now() + settings.reconcileIntervalSeconds * 1000,
   );
 
+  // Once at the start: what was added between the survey and the watching of the file.
+  const endpoints = task('endpoints', syncEndpoints, () => NEVER);
+  endpoints.request();
+
   function lose(): void {
     loseLease(member);
     acquisition.request();
@@ -106,9 +113,25 @@ export async function keepInStep(
     reconciliation.request();
     wakeup.notify();
   }).catch((error: unknown) => log.warn(`no news of the host any more: ${messageOf(error)}`));
+  watchEndpointFile(settings, signal, () => {
+    endpoints.request();
+    wakeup.notify();
+  });
+  void followConfig({
+    store: world.store,
+    log,
+    intervalMs: settings.reconcileIntervalSeconds * 1000,
+    signal,
+    current: () => member.found.config,
+    adopt(config) {
+      member.found = { ...member.found, config };
+      reconciliation.request();
+      wakeup.notify();
+    },
+  });
   signal.addEventListener('abort', wakeup.notify, { once: true });
 
-  const tasks: readonly Task[] = [acquisition, renewal, peers, reconciliation];
+  const tasks: readonly Task[] = [endpoints, acquisition, renewal, peers, reconciliation];
   while (!signal.aborted && isFollowing) {
     for (const { runIfDue } of tasks) await runIfDue();
     const dueAt = Math.min(...tasks.map((each) => each.dueAt()));

@@ -34,7 +34,8 @@ export async function withLock<T>(
   }
 }
 
-async function takeLock(lockFile: LockFile, path: string): Promise<FileLock | null> {
+/** null: another process holds it. @throws TartanError `FILE` */
+export async function takeLock(lockFile: LockFile, path: string): Promise<FileLock | null> {
   try {
     makeFolders(dirname(path));
     return await lockFile(path);

@@ -3,6 +3,7 @@ import { messageOf, TartanError } from '../errors.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import { type PeerChange, sameAttributes } from '../lease/peers.ts';
 import type { Converger } from './converge.ts';
+import { pruneEndpoints, surveyEndpoints } from './endpoints.ts';
 import { type Herald, leaseDetail } from './events.ts';
 import type { Following } from './follow.ts';
 import { renewLease } from './renewal.ts';
@@ -96,7 +97,10 @@ export async function syncPeers(member: Member): Promise<void> {
 export async function reconcile(member: Member): Promise<void> {
   const { world, settings, converger, herald } = member;
   converger.forget();
-  member.found = { ...member.found, node: await surveyNode(world, settings, converger) };
+  await pruneEndpoints(world, settings);
+  const { config, node: earlier } = member.found;
+  const node = await surveyNode(world, settings, converger, config, earlier);
+  member.found = { ...member.found, node };
   const { found, own } = member;
   const { attributes, mtu } = offerOf(found, own);
   member.attributes = attributes;
@@ -109,6 +113,14 @@ export async function reconcile(member: Member): Promise<void> {
     ...(announced ? ['subnet file'] : []),
   ];
   if (repaired.length > 0) herald.tell('reconciled', { message: repaired.join(', ') });
+}
+
+/** Brings the endpoints in the kernel in step with what was added and removed. */
+export async function syncEndpoints(member: Member): Promise<void> {
+  const { world, settings, converger } = member;
+  const endpoints = await surveyEndpoints(world.host, settings);
+  member.found = { ...member.found, node: { ...member.found.node, endpoints } };
+  await converger.converge(desireNow(member));
 }
 
 /** Whether the host has changed in what its lease publishes. */

@@ -5,6 +5,7 @@ import { formatPrefix, type Prefix, prefixesEqual } from '../net/prefix.ts';
 import { type AcquiredLease, acquireLease, type LeasePlan } from './acquire.ts';
 import { writeAtomically } from './atomic_file.ts';
 import type { Converger } from './converge.ts';
+import { pruneEndpoints } from './endpoints.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import type { Log } from './log.ts';
 import { networkNamespaceInode, statePath, writeState } from './state_file.ts';
@@ -55,9 +56,10 @@ export async function settle(
   stopIfInterrupted(world.signal);
   await announce(lease.subnet, lease.attributes);
   const ops = await converger.converge(desired);
+  const pruned = await pruneEndpoints(world, settings);
   const { mtu } = offerOf(found, lease);
   const announced = await announceSubnet(settings, found, lease, mtu);
-  const changed = acquired.changed || remembered || ops.length > 0 || announced;
+  const changed = acquired.changed || remembered || ops.length > 0 || pruned || announced;
   return { ...acquired, desired, mtu, changed };
 }
 

@@ -10,6 +10,8 @@ import type { LeaseStore } from '../store/contract.ts';
 import type { LeaseRequest } from './acquire.ts';
 import { readIfPresent } from './atomic_file.ts';
 import type { Converger } from './converge.ts';
+import { surveyEndpoints } from './endpoints.ts';
+import { surveyNetfilter } from './netfilter.ts';
 import { readState, statePath } from './state_file.ts';
 import { findUnderlay } from './underlay.ts';
 import type { MemberSettings, World } from './world.ts';
@@ -29,18 +31,28 @@ export async function survey(
 ): Promise<Survey> {
   const config = await readConfig(world.store);
   const backend = world.backendFor(config.backend.type);
-  return { config, backend, node: await surveyNode(world, settings, converger) };
+  return { config, backend, node: await surveyNode(world, settings, converger, config) };
 }
 
-/** Reads the host. */
+/**
+ * Reads the host.
+ * @param earlier what was found before
+ */
 export async function surveyNode(
   world: World,
   settings: MemberSettings,
   converger: Converger,
+  config: NetworkConfig,
+  earlier: Node | null = null,
 ): Promise<Node> {
   const underlay = await findUnderlay(world.host, settings.underlay);
   const { links } = await converger.observe();
-  return { ...underlay, links };
+  return {
+    ...underlay,
+    links,
+    endpoints: await surveyEndpoints(world.host, settings),
+    netfilter: await surveyNetfilter(world.host, config, earlier?.netfilter ?? null),
+  };
 }
 
 async function readConfig(store: LeaseStore): Promise<NetworkConfig> {

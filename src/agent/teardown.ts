@@ -7,6 +7,7 @@ import { nothing, type ObservedState } from '../plan/state.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import { readIfPresent, removeFile, removeUnfinished } from './atomic_file.ts';
 import { type Converger, createConverger } from './converge.ts';
+import { removeEndpointFile } from './endpoint_file.ts';
 import { withLock } from './lock.ts';
 import { identityOf } from './renew.ts';
 import {
@@ -64,10 +65,11 @@ export async function teardown(
     const { member, converger } = await examine(world, settings);
     const ops = await converger.converge(nothing);
     await world.kernel.sweep();
+    const unlisted = await removeEndpointFile(settings);
     const silenced = member !== null && (await removeSubnetFile(member));
     const leaseRemoved = member !== null && !keepLease && (await giveBack(world, member));
     const forgotten = await removeState(stateDir, network);
-    const changed = ops.length > 0 || silenced || leaseRemoved || forgotten;
+    const changed = ops.length > 0 || unlisted || silenced || leaseRemoved || forgotten;
     return { subnet: member?.subnet ?? null, leaseRemoved, changed };
   });
 }

@@ -1,6 +1,18 @@
 import type { NetworkConfig } from '../lease/config.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
-import type { DesiredState, ObservedLink } from '../plan/state.ts';
+import type { DesiredState, Endpoint, ObservedLink } from '../plan/state.ts';
+
+/** What of the host's netfilter FastPath has to reckon with. */
+export interface Netfilter {
+  /** What may NAT here, for people: `table ip nat of nftables`. */
+  readonly nat: readonly string[];
+  /** Why the programs cannot tell which flows that changes; null: they can. */
+  readonly blindness: string | null;
+  /** Why it could not be read, so that NAT is assumed; null: it could. */
+  readonly doubt: string | null;
+  /** Chains at the forward hook that do something, for people. */
+  readonly forward: readonly string[];
+}
 
 /** The local node as the backends see it: what was found out about the host, nothing decided. */
 export interface Node {
@@ -16,6 +28,10 @@ export interface Node {
   readonly publicIp: string;
   /** Devices of the overlay that exist already, ours or not. */
   readonly links: readonly ObservedLink[];
+  /** The pods that were made endpoints and are still there. */
+  readonly endpoints: readonly Endpoint[];
+  /** null: not asked, as the network has FastPath off. */
+  readonly netfilter: Netfilter | null;
 }
 
 /** What the lease is to publish, and what pods may send. */

@@ -6,6 +6,7 @@ import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix, prefixOf, prefixSize } from '../net/prefix.ts';
 import { overlayDeviceName, type Peer, type Route } from '../plan/state.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
+import { decideFastPath } from './fast_path.ts';
 import { planRoutes } from './overlay_routes.ts';
 
 /** Outer IPv4, UDP and VXLAN headers and the inner Ethernet header. */
@@ -62,6 +63,7 @@ function desired(
   );
   const { name: underlay, address: underlayAddress } = node.interface;
   const { vni, port } = options;
+  const fast = decideFastPath(options, node, own);
   return {
     links: [
       {
@@ -90,19 +92,20 @@ function desired(
         underlay,
         underlayAddress,
         mtu: mtuOf(options, node),
-        fastPath: false,
-        conntrack: false,
+        fastPath: fast.isOn,
+        conntrack: fast.conntrack,
         gbp: options.gbp,
       },
       attachments: [
         { program: 'vxlan_send', device, hook: 'egress' },
         { program: 'vxlan_check', device, hook: 'ingress' },
         { program: 'vxlan_receive', device: underlay, hook: 'ingress' },
+        ...fast.attachments,
       ],
       peers: new Map(reachable.map(toPeer).map((peer) => [peer.subnet, peer])),
-      endpoints: new Map(),
+      endpoints: fast.endpoints,
     },
-    warnings: [...unbuilt(options), ...warnings],
+    warnings: [...unbuilt(options), ...fast.warnings, ...warnings],
   };
 }
 

@@ -29,8 +29,8 @@ export function readEndpoints(maps: OpenMaps, devices: DeviceIndexes): Map<strin
 
 /**
  * Writes endpoints, new ones and changed ones. What the programs have learned of one that stays on its interface is
- * kept.
- * @throws TartanError `KERNEL` if another endpoint has the place; Error naming a device that is not there
+ * kept. One whose interface vanished a moment ago is left out: it needs no service any more.
+ * @throws TartanError `KERNEL` if another endpoint has the place
  */
 export function writeEndpoints(
   maps: OpenMaps,
@@ -39,7 +39,7 @@ export function writeEndpoints(
 ): void {
   for (const { address: text, device, gatewayMac } of endpoints) {
     const index = devices.indexOf(device);
-    if (index === undefined) throw new Error(`there is no device ${device}`);
+    if (index === undefined) continue;
     const address = parseIpv4(text);
     const place = placeOf(maps, address);
     const before = readPlace(maps, place);

@@ -54,9 +54,12 @@ export function readSettings(maps: OpenMaps, devices: DeviceIndexes): VxlanSetti
   };
 }
 
+/** Words that may change under traffic: each means something by itself. */
+const ALONE: readonly (keyof SettingsStruct)[] = ['fast_path', 'conntrack', 'mtu', 'irregular'];
+
 /**
  * Writes the settings. The kernel copies a struct while programs may be reading it, so the tunnel is closed for the
- * moment in which old and new values could mix.
+ * moment in which old and new values could mix; not where nothing but words that stand alone changes.
  * @throws Error naming a device that is not there
  */
 export function writeSettings(
@@ -68,8 +71,7 @@ export function writeSettings(
   const network = parsePrefix(settings.network);
   const own = parsePrefix(settings.ownSubnet);
   const first = parsePrefix(settings.firstSubnet);
-  if (before.valid !== 0) writeSettingsStruct(maps, { ...before, valid: 0 });
-  writeSettingsStruct(maps, {
+  const after: SettingsStruct = {
     valid: 1,
     network: network.address,
     network_mask: prefixMask(network.length),
@@ -89,7 +91,16 @@ export function writeSettings(
     fast_path: settings.fastPath ? 1 : 0,
     conntrack: settings.conntrack ? 1 : 0,
     gbp: settings.gbp ? 1 : 0,
-  });
+  };
+  if (before.valid !== 0 && !canMix(before, after)) {
+    writeSettingsStruct(maps, { ...before, valid: 0 });
+  }
+  writeSettingsStruct(maps, after);
+}
+
+function canMix(before: SettingsStruct, after: SettingsStruct): boolean {
+  const names = Object.keys(after) as (keyof SettingsStruct)[];
+  return names.every((name) => ALONE.includes(name) || before[name] === after[name]);
 }
 
 /** Tells the programs whether they must look into the trie as well. */

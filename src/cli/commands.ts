@@ -7,6 +7,8 @@ export interface CommandSpec {
   readonly description: string;
   /** The one argument it takes, if it takes one. */
   readonly argument?: { readonly name: string; readonly help: string };
+  /** What it takes instead, where it takes several words: `<action>`, `[interface]`. */
+  readonly words?: readonly { readonly usage: string; readonly help: string }[];
   readonly examples: readonly (readonly [command: string, what: string])[];
 }
 
@@ -60,6 +62,21 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       ['tartan watch', 'in the foreground'],
       [`tartan watch | jq -r 'select(.type == "added") | .subnet'`, 'only new peers'],
       ['tartan watch --reconcile-interval 60', 'look at the kernel once a minute'],
+    ],
+  },
+  endpoint: {
+    summary: 'say which pods FastPath serves on this host',
+    description:
+      "Makes a pod an endpoint, which FastPath carries past the host's stack; makes it an ordinary pod again; or lists the endpoints. For CNI plugins: needs no store, and returns when the kernel has it, also while watch is running. Again changes nothing. A pod that is deleted need not be removed. Prints one JSON object.",
+    words: [
+      { usage: '<action>', help: 'add, remove or list' },
+      { usage: '[interface]', help: "the host's end of the pod's veth cable" },
+      { usage: '[address]', help: "the pod's IPv4 address; to remove: all of the interface's" },
+    ],
+    examples: [
+      ['tartan endpoint add veth0a1b2c 10.5.52.7', 'serves a pod, be it on a bridge or not'],
+      ['tartan endpoint remove veth0a1b2c', 'gives it back to the host'],
+      ['tartan endpoint list | jq .endpoints', 'all of them, and whether they are served'],
     ],
   },
   teardown: {

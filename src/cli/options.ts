@@ -1,6 +1,6 @@
 import { choice, integer, ipv4, list, text, toggle, type Value } from './values.ts';
 
-export type CommandName = 'init-config' | 'join' | 'renew' | 'watch' | 'teardown';
+export type CommandName = 'init-config' | 'join' | 'renew' | 'watch' | 'endpoint' | 'teardown';
 
 /** One option: a flag, and a variable named after it. */
 export interface OptionSpec<T, D> {
@@ -100,13 +100,13 @@ export const OPTIONS = {
     value: text('<path>'),
     initial: '/sys/fs/bpf',
     help: 'BPF file system that programs and maps are pinned in',
-    commands: HOST,
+    commands: [...HOST, 'endpoint'],
   },
   'state-dir': {
     value: text('<path>'),
     initial: '/run/tartan',
     help: 'folder for what teardown and renew must know',
-    commands: ['join', 'renew', 'watch', 'teardown'],
+    commands: ['join', 'renew', 'watch', 'endpoint', 'teardown'],
   },
   force: {
     value: toggle(),
@@ -130,13 +130,13 @@ export const OPTIONS = {
     value: toggle(),
     initial: false,
     help: 'print errors as JSON on stdout instead of two lines on stderr',
-    commands: ALL,
+    commands: [...ALL, 'endpoint'],
   },
   'log-level': {
     value: choice('<level>', ['error', 'warn', 'info', 'debug']),
     initial: 'warn',
     help: 'what to log on stderr: error, warn, info or debug',
-    commands: ALL,
+    commands: [...ALL, 'endpoint'],
     short: '-v',
   },
 } as const satisfies Record<string, OptionSpec<unknown, unknown>>;

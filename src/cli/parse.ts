@@ -17,7 +17,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** What a command line asks for. */
 export type Parsed =
   | { readonly kind: 'help'; readonly text: string }
-  | { readonly kind: 'run'; readonly options: Options; readonly argument: string | null };
+  | {
+      readonly kind: 'run';
+      readonly options: Options;
+      readonly argument: string | null;
+      readonly words: readonly string[];
+    };
 
 /**
  * Reads a command's flags and variables into typed values.
@@ -53,7 +58,8 @@ export function parseCommandLine(
     else if (variable) values[name] = readValue(name, variableOf(name), [variable]);
   }
   refuseContradictions(values as Options);
-  return { kind: 'run', options: values as Options, argument: program.args[0] ?? null };
+  const words = program.args;
+  return { kind: 'run', options: values as Options, argument: words[0] ?? null, words };
 }
 
 /** A mistyped `--etcd-pasword=…` must not show the password. */

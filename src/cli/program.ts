@@ -16,8 +16,9 @@ function quietProgram(name: string): Command {
 
 /** The parser of one command. */
 export function programOf(name: CommandName): Command {
-  const { description, argument, examples } = COMMANDS[name];
+  const { description, argument, words = [], examples } = COMMANDS[name];
   const program = quietProgram(`tartan ${name}`).description(description);
+  for (const { usage, help } of words) program.argument(usage, help);
   if (argument) program.argument(`<${argument.name}>`, argument.help);
   for (const option of optionsOf(name)) program.addOption(optionOf(option));
   const shown = examples.map(([command, what]) => `  # ${what}\n  ${command}`);

@@ -55,8 +55,10 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
       return removeEmptyFolders(pins);
     case 'bpf.attach':
       claimPins(bpffs, pins, site.networkNamespace);
+      if (hasVanished(devices, op.attachment)) return;
       return attach(bpffs, pins, placeOf(devices, op.attachment), op.generation);
     case 'bpf.detach':
+      if (hasVanished(devices, op.attachment)) return;
       detach(pins, placeOf(devices, op.attachment));
       return removeEmptyFolders(pins);
     case 'settings.write':
@@ -98,6 +100,11 @@ function formatRoute({ destination, via, device, onlink }: Route): string {
 
 function placeOf(devices: DeviceIndexes, { program, device, hook }: Attachment): Place {
   return { program, hook, ifindex: requireDevice(devices, device) };
+}
+
+/** Pods come and go while ops are carried out: what was to be done on their interfaces is done. */
+function hasVanished(devices: DeviceIndexes, { program, device }: Attachment): boolean {
+  return program === 'endpoint_send' && devices.indexOf(device) === undefined;
 }
 
 function requireDevice(devices: DeviceIndexes, name: string): number {

@@ -25,8 +25,24 @@ export interface HostInterface {
   readonly up: boolean;
   readonly mtu: number;
   readonly mac: string;
+  /** `veth`, `bridge`, …; empty for a physical one. */
+  readonly kind: string;
+  /** Name of the bridge or bond that it is a port of. */
+  readonly master: string | null;
+  /** Whether the other end of it (of a veth) is in another network namespace. */
+  readonly leadsElsewhere: boolean;
   /** IPv4 addresses, dotted, in the kernel's order. */
   readonly addresses: readonly { readonly address: string; readonly prefixLength: number }[];
+}
+
+/** What may NAT on the host, as FastPath has to know it. */
+export interface HostNat {
+  /** For people; empty: nothing does. */
+  readonly nat: readonly string[];
+  /** Why the programs cannot tell which flows that changes; null: they can. */
+  readonly blindness: string | null;
+  /** Why it could not be read, so that NAT is assumed; null: it could. */
+  readonly doubt: string | null;
 }
 
 /** What the host looks like beside our own objects. Reads only; needs no privilege. */
@@ -34,4 +50,8 @@ export interface HostReader {
   readInterfaces(): Promise<readonly HostInterface[]>;
   /** Name of the interface that the IPv4 default route leaves by; null if there is no such route. */
   defaultRouteInterface(): Promise<string | null>;
+  /** Cheap, however many rules there are. */
+  readNat(): Promise<HostNat>;
+  /** Chains at the forward hook that do something, for people; may take a second where they hold 20,000 rules. */
+  readForwardChains(): Promise<readonly string[]>;
 }

@@ -2,6 +2,7 @@
 import type { HostReader } from './contract.ts';
 import { readJson } from './iproute.ts';
 import { readIpInterfaces, toHostInterface } from './links.ts';
+import { readForwardChains, readNat } from './netfilter.ts';
 
 interface DefaultRoute {
   readonly dev?: string;
@@ -19,4 +20,7 @@ export const hostReader: HostReader = {
     const best = routes.toSorted((a, b) => (a.metric ?? 0) - (b.metric ?? 0))[0];
     return best?.dev ?? null;
   },
+
+  readNat,
+  readForwardChains,
 };

@@ -1,4 +1,4 @@
-/** iproute2: JSON out of `ip -json`, batches of commands into `ip -batch`. */
+/** iproute2 and nft: JSON out of `ip -json` and `nft -j`, batches of commands into `ip -batch`. */
 import { execFile } from 'node:child_process';
 import { messageOf, TartanError } from '../errors.ts';
 
@@ -30,7 +30,8 @@ function runError(
   stderr: string,
 ): TartanError {
   if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
-    return new TartanError('MISSING', `the command ${command} is missing`, 'Install iproute2.', {
+    const from = command === 'nft' ? 'nftables' : 'iproute2';
+    return new TartanError('MISSING', `the command ${command} is missing`, `Install ${from}.`, {
       cause,
     });
   }
@@ -50,6 +51,17 @@ function runError(
 export async function readJson<T>(command: 'ip' | 'bridge', ...argv: string[]): Promise<T[]> {
   const { stdout } = await run(command, ['-json', ...argv]);
   return stdout.trim() === '' ? [] : JSON.parse(stdout);
+}
+
+/** The items that `nft -j …` prints, after the one about nft itself (libnftables-json(5)). */
+export async function readNft<T>(...argv: string[]): Promise<T[]> {
+  const { stdout } = await run('nft', ['-j', ...argv]);
+  return stdout.trim() === '' ? [] : (JSON.parse(stdout) as { nftables: T[] }).nftables;
+}
+
+/** What a command prints that has no JSON. */
+export async function readText(command: string, ...argv: string[]): Promise<string> {
+  return (await run(command, argv)).stdout;
 }
 
 /** Runs the commands (without `ip` in front) in one process; stops at the first that fails. */

@@ -11,6 +11,9 @@ export interface IpInterface {
   readonly mtu: number;
   readonly address?: string;
   readonly ifalias?: string;
+  readonly master?: string;
+  /** Of the namespace that the other end is in; absent: this one. */
+  readonly link_netnsid?: number;
   readonly linkinfo?: {
     readonly info_kind?: string;
     readonly info_data?: {
@@ -44,6 +47,9 @@ export function toHostInterface(link: IpInterface): HostInterface {
     up: link.flags.includes('UP'),
     mtu: link.mtu,
     mac: link.address ?? '',
+    kind: link.linkinfo?.info_kind ?? '',
+    master: link.master ?? null,
+    leadsElsewhere: link.link_netnsid !== undefined,
     addresses: ipv4Of(link).map(({ local, prefixlen }) => ({
       address: local,
       prefixLength: prefixlen,

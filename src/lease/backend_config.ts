@@ -16,6 +16,8 @@ export interface VxlanConfig {
   readonly port: number;
   readonly gbp: boolean;
   readonly directRouting: boolean;
+  /** Endpoints are served past the host's stack; flannel does not know the key. */
+  readonly fastPath: boolean;
   /** Bytes of the largest packet on the underlay; 0: as the underlay's interface has it. */
   readonly mtu: number;
 }
@@ -105,6 +107,7 @@ function readVxlan(section: ConfigSection): VxlanConfig {
     port: readOrZero(section, 'Port', PORTS) || 8472,
     gbp: readFlag(section, 'GBP'),
     directRouting: readFlag(section, 'DirectRouting'),
+    fastPath: readFlag(section, 'FastPath'),
     mtu: readOrZero(section, 'MTU', MTUS),
   };
 }

@@ -53,7 +53,18 @@ export function recordingKernel(observed: ObservedState = EMPTY): RecordingKerne
 
 export function interfaceOf(name: string, rest: Partial<HostInterface> = {}): HostInterface {
   const addresses = [{ address: '192.168.64.3', prefixLength: 24 }];
-  return { name, index: 2, up: true, mtu: 1500, mac: '02:00:00:00:00:03', addresses, ...rest };
+  return {
+    name,
+    index: 2,
+    up: true,
+    mtu: 1500,
+    mac: '02:00:00:00:00:03',
+    kind: '',
+    master: null,
+    leadsElsewhere: false,
+    addresses,
+    ...rest,
+  };
 }
 
 export function hostOf(
@@ -63,6 +74,8 @@ export function hostOf(
   return {
     readInterfaces: async () => interfaces,
     defaultRouteInterface: async () => defaultRoute,
+    readNat: async () => ({ nat: [], blindness: null, doubt: null }),
+    readForwardChains: async () => [],
   };
 }
 

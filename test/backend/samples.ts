@@ -11,6 +11,7 @@ export const options: VxlanConfig = {
   port: 8472,
   gbp: false,
   directRouting: false,
+  fastPath: false,
   mtu: 0,
 };
 
@@ -30,6 +31,8 @@ export const node: Node = {
   interface: { name: 'eth0', address: '192.168.64.2', prefixLength: 24, mtu: 1500 },
   publicIp: '192.168.64.2',
   links: [],
+  endpoints: [],
+  netfilter: null,
 };
 
 export function withInterface(change: Partial<Node['interface']>): Node {

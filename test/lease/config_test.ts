@@ -45,7 +45,7 @@ test('the smallest config has all defaults', () => {
 
 test('keys match in any case, unknown ones are ignored, Type is lower-cased', () => {
   const config = parseConfig(
-    '{"NETWORK":"10.5.7.9/16","subnetLEN":26,"Comment":[],"backend":{"TYPE":"VxLan","vni":7,"PORT":4789,"FastPath":1}}',
+    '{"NETWORK":"10.5.7.9/16","subnetLEN":26,"Comment":[],"backend":{"TYPE":"VxLan","vni":7,"PORT":4789,"fastpath":true,"SlowPath":1}}',
   );
   assert.equal(formatPrefix(config.network), '10.5.0.0/16');
   assert.equal(config.subnetLength, 26);
@@ -55,6 +55,7 @@ test('keys match in any case, unknown ones are ignored, Type is lower-cased', ()
     port: 4789,
     gbp: false,
     directRouting: false,
+    fastPath: true,
     mtu: 0,
   });
 });
@@ -84,8 +85,15 @@ for (const [network, length] of [
 }
 
 test('vxlan has its defaults', () => {
-  const defaults = { vni: 1, port: 8472, gbp: false, directRouting: false, mtu: 0 };
-  assert.deepEqual(parseBackend({ Type: 'vxlan' }), { type: 'vxlan', ...defaults });
+  assert.deepEqual(parseBackend({ Type: 'vxlan' }), {
+    type: 'vxlan',
+    vni: 1,
+    port: 8472,
+    gbp: false,
+    directRouting: false,
+    fastPath: false,
+    mtu: 0,
+  });
 });
 
 test('min and max are taken as they are given', () => {
@@ -205,7 +213,15 @@ test('a config without Network is refused', () => assertInvalid('{}', 'Network i
 test('vxlan options are taken up to their bounds', () => {
   assert.deepEqual(
     parseBackend({ Type: 'vxlan', VNI: 16_777_215, Port: 65_535, GBP: true, MTU: 65_535 }),
-    { type: 'vxlan', vni: 16_777_215, port: 65_535, gbp: true, directRouting: false, mtu: 65_535 },
+    {
+      type: 'vxlan',
+      vni: 16_777_215,
+      port: 65_535,
+      gbp: true,
+      directRouting: false,
+      fastPath: false,
+      mtu: 65_535,
+    },
   );
   assert.deepEqual(parseBackend({ Type: 'vxlan', VNI: 1, Port: 1, DirectRouting: true, MTU: 68 }), {
     type: 'vxlan',
@@ -213,8 +229,13 @@ test('vxlan options are taken up to their bounds', () => {
     port: 1,
     gbp: false,
     directRouting: true,
+    fastPath: false,
     mtu: 68,
   });
+});
+
+test('FastPath is true or false', () => {
+  assert.throws(() => parseBackend({ Type: 'vxlan', FastPath: 'on' }), /Backend.FastPath is "on"/);
 });
 
 test('every backend of flannel is known, whether it is built or not', () => {

@@ -1,0 +1,128 @@
+/** What the host's netfilter does that FastPath has to reckon with. Reads only, and never lists what may be thousands. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { messageOf, TartanError } from '../errors.ts';
+import type { HostNat } from './contract.ts';
+import { readNft, readText } from './iproute.ts';
+
+/** What is read of `nft -j list chains`; a base chain has a type and a hook. */
+interface NftChain {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly type?: string;
+  readonly hook?: string;
+  readonly policy?: string;
+}
+
+interface NftItem {
+  readonly chain?: NftChain;
+  readonly rule?: object;
+}
+
+/** Tables of iptables' older kernel part: names, once a rule or a policy was asked for. */
+const LEGACY_TABLES = '/proc/net/ip_tables_names';
+
+/** A header of three lines, then services. */
+const IPVS = '/proc/net/ip_vs';
+
+const LOOK_UP = 'bpf_skb_ct_lookup';
+const BTF = ['/sys/kernel/btf/vmlinux', '/sys/kernel/btf/nf_conntrack'];
+
+/**
+ * Whether something here NATs. A chain of nft's type `nat` counts, with or without rules: to know whether there are any
+ * takes listing them. `nft` sees what iptables-nft made, too.
+ */
+export async function readNat(): Promise<HostNat> {
+  const [chains, legacy, ipvs] = await Promise.all([
+    listChains(),
+    readProc(LEGACY_TABLES),
+    readProc(IPVS),
+  ]);
+  const tables = new Set(
+    chains.list
+      .filter(({ type, family }) => type === 'nat' && carriesIpv4(family))
+      .map(({ family, table }) => `table ${family} ${table} of nftables`),
+  );
+  const hasServices = ipvs.trim().split('\n').length > 3;
+  const nat = [
+    ...tables,
+    ...(legacy.split('\n').includes('nat') ? ['table nat of iptables-legacy'] : []),
+    ...(hasServices ? ['IPVS'] : []),
+  ];
+  const mayNat = nat.length > 0 || chains.doubt !== null;
+  return { nat, doubt: chains.doubt, blindness: mayNat ? await findBlindness(hasServices) : null };
+}
+
+function carriesIpv4(family: string): boolean {
+  return family === 'ip' || family === 'inet';
+}
+
+async function findBlindness(hasServices: boolean): Promise<string | null> {
+  if (hasServices) return 'IPVS does not mark the flows that it changes';
+  if (await canLookUpFlows()) return null;
+  return `this kernel has no ${LOOK_UP}, by which the programs tell the flows that it changes (Linux 5.18 or later)`;
+}
+
+let vmlinuxHasIt: Promise<boolean> | undefined;
+
+/** The kernel itself stays as it is; conntrack may be a module that is loaded later. */
+async function canLookUpFlows(): Promise<boolean> {
+  const [vmlinux = '', conntrack = ''] = BTF;
+  vmlinuxHasIt ??= mentions(vmlinux);
+  return (await vmlinuxHasIt) || mentions(conntrack);
+}
+
+async function mentions(path: string): Promise<boolean> {
+  if (!existsSync(path)) return false;
+  return (await readFile(path)).includes(`\0${LOOK_UP}\0`);
+}
+
+/** `table ip filter, chain FORWARD: 3 rules`. */
+export async function readForwardChains(): Promise<string[]> {
+  const { list } = await listChains();
+  const hooked = list.filter(({ hook, family }) => hook === 'forward' && carriesIpv4(family));
+  const described = await Promise.all(hooked.map(describeForward));
+  return [...described.filter((text) => text !== null), ...(await readLegacyForward())];
+}
+
+async function describeForward({ family, table, name, policy }: NftChain): Promise<string | null> {
+  const items = await readNft<NftItem>('list', 'chain', family, table, name).catch(() => []);
+  const rules = items.filter(({ rule }) => rule !== undefined).length;
+  return describe(`table ${family} ${table}, chain ${name}`, rules, policy === 'drop');
+}
+
+function describe(chain: string, rules: number, drops: boolean): string | null {
+  if (rules === 0 && !drops) return null;
+  const counted = `${rules} ${rules === 1 ? 'rule' : 'rules'}`;
+  return `${chain}: ${counted}${drops ? ', policy drop' : ''}`;
+}
+
+async function readLegacyForward(): Promise<string[]> {
+  const tables = (await readProc(LEGACY_TABLES)).split('\n');
+  if (!tables.includes('filter')) return [];
+  const chain = 'table filter of iptables-legacy, chain FORWARD';
+  try {
+    const lines = (await readText('iptables-legacy', '-S', 'FORWARD')).split('\n');
+    const rules = lines.filter((line) => line.startsWith('-A ')).length;
+    const described = describe(chain, rules, lines.includes('-P FORWARD DROP'));
+    return described === null ? [] : [described];
+  } catch {
+    return [`${chain}: cannot be read`];
+  }
+}
+
+async function listChains(): Promise<{ list: NftChain[]; doubt: string | null }> {
+  try {
+    const items = await readNft<NftItem>('list', 'chains');
+    return { list: items.flatMap(({ chain }) => (chain ? [chain] : [])), doubt: null };
+  } catch (error) {
+    const isMissing = error instanceof TartanError && error.code === 'MISSING';
+    const reason = isMissing ? 'the command nft is missing' : messageOf(error);
+    return { list: [], doubt: `the host's NAT rules cannot be read (${reason})` };
+  }
+}
+
+async function readProc(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch(() => '');
+}
