@@ -17,7 +17,7 @@ const DEVICES = [
   'bridge',
   'dummy',
   'wireguard',
-  'ipip remote 192.0.2.1 local 192.0.2.2 encap fou encap-sport auto encap-dport 5555',
+  'ipip remote 192.0.2.1 local 192.0.2.2',
   'xfrm if_id 7',
 ];
 
@@ -48,7 +48,7 @@ describe('a guest', { skip: missing(), concurrency: 2 }, () => {
   it('loads modules on demand, from within namespaces', async () => {
     const lines = DEVICES.map((kind, at) => `ip -n x link add dev${at} type ${kind}`);
     const command = [
-      'set -e; ip netns add x',
+      'set -e; ip netns add x;',
       ...lines,
       'nsenter --net=/run/netns/x nft -f - <<EOF',
       'table ip t { chain c { type nat hook postrouting priority 100; ct state new masquerade; }; }',
