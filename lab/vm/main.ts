@@ -1,7 +1,8 @@
 /** `make vm CMD='uname -a'`: a command on another kernel, with this machine's files; without CMD, a shell. */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { runMain } from '../interrupt.ts';
+import { interrupted, runMain } from '../interrupt.ts';
 import { resultOf, runInGuest } from './guest.ts';
 import { qemuCommand } from './qemu.ts';
 import { KERNEL, makeRunFolder, prepareGuestFiles, type RunFolder } from './share.ts';
@@ -9,7 +10,7 @@ import { KERNEL, makeRunFolder, prepareGuestFiles, type RunFolder } from './shar
 await runMain(async () => {
   await using run = makeRunFolder();
   const command = process.env.CMD;
-  process.exitCode = command ? await runCommand(run, command) : openShell(run);
+  process.exitCode = command ? await runCommand(run, command) : await openShell(run);
 });
 
 async function runCommand(run: RunFolder, command: string): Promise<number> {
@@ -23,16 +24,18 @@ async function runCommand(run: RunFolder, command: string): Promise<number> {
   return code;
 }
 
-function openShell(run: RunFolder): number {
+/** Not `start()`: a shell needs this process's terminal, and so its process group. */
+async function openShell(run: RunFolder): Promise<number> {
   const files = prepareGuestFiles(run, 'vm');
   const { rows = 24, columns = 80 } = process.stdout;
   writeFileSync(files.interactive, `rows ${rows} cols ${columns}\n`);
-  const [file = '', ...args] = qemuCommand({
+  const argv = qemuCommand({
     ...{ name: 'vm', kernel: KERNEL, memoryMegabytes: 2048, output: null },
     ...{ share: run.share, console: files.console },
   });
-  const { error } = spawnSync(file, args, { stdio: 'inherit' });
-  if (error) throw error;
+  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', ...argv], { stdio: 'inherit' });
+  interrupted.addEventListener('abort', () => qemu.kill());
+  await once(qemu, 'exit');
   return resultOf('vm', files).code;
 }
 
