@@ -8,7 +8,7 @@ SHELL := /bin/bash
 export LAB ?= lab
 # As typed: make would expand the shell's own $ in it.
 override CMD := $(value CMD)
-export HOSTS UNDERLAY MTU PATH_MTU WIRE STORE HOST CMD FLANNELD SECONDS_PER_RUN REPEATS
+export HOSTS UNDERLAY MTU PATH_MTU WIRE STORE HOST CMD FLANNELD SECONDS_PER_RUN REPEATS LIMIT GUESTS
 
 BPF_SOURCES := $(wildcard bpf/*.c)
 BPF_PARTS   := $(wildcard bpf/*/*.c bpf/*/*.h)
@@ -18,7 +18,7 @@ TOOLS       := build/bench/udp_flood
 CC          := $(shell command -v cc || echo clang)
 
 help: ## what there is to make
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 setup: ## install what is missing: Debian packages, node modules, BPF objects
 	@scripts/setup.sh
@@ -51,6 +51,13 @@ lab-shell: ## a shell in a host of the lab: HOST=a, or one command: HOST=a CMD='
 lab-down: ## take the lab down (root)
 	@$(NODE) lab/down.ts
 
+vm-kernel:
+	@[ "$$(uname -m)" != x86_64 ] || scripts/setup.sh vm
+
+vm: ## a shell on another kernel with this machine's files, emulated, or one command: CMD='uname -a' (root)
+	@scripts/setup.sh modules vm
+	@$(NODE) lab/vm/main.ts
+
 ok: ## format, types, walls between rooms, unit tests: under a minute, no root
 	@scripts/setup.sh modules
 	@echo '== biome' && node_modules/.bin/biome check .
@@ -58,8 +65,12 @@ ok: ## format, types, walls between rooms, unit tests: under a minute, no root
 	@echo '== dependency-cruiser' && node_modules/.bin/depcruise --config .dependency-cruiser.cjs cmd src lab bench scripts test integration
 	@scripts/test.sh unit test
 
-test: setup ok tools ## everything: ok, then integration tests in namespaces (root)
+test: setup ok tools vm-kernel ## everything: ok, integration tests in namespaces, and those on another kernel (root)
 	@scripts/test.sh integration integration
+	@$(MAKE) --no-print-directory test-kernel
+
+test-kernel: setup tools vm-kernel ## what loads programs or speaks to the kernel, on another kernel, emulated (root)
+	@$(NODE) lab/vm/test_kernel.ts
 
 bench: setup tools ## tartan beside flannel's way and plain routing; build/bench.json (root)
 	@$(NODE) bench/main.ts
@@ -70,4 +81,4 @@ fmt: ## format and fix what can be fixed
 gen: bpf ## regenerate src/bpf/layouts.gen.ts from the objects' BTF
 	@$(NODE) scripts/gen_layouts.ts
 
-.PHONY: help setup bpf tools demo lab lab-shell lab-down ok test bench fmt gen
+.PHONY: help setup bpf tools demo lab lab-shell lab-down vm vm-kernel ok test test-kernel bench fmt gen

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { interrupted, trackCommand } from './interrupt.ts';
+import { PATIENCE } from './patience.ts';
 
 /** Added to this process's environment; `undefined` takes a variable away. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -57,7 +58,8 @@ export class CommandError extends Error {
 
 /** Runs a command to its end; rejects with `CommandError` unless it exits with 0. */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { limitSeconds = 30, mayFail = false } = options;
+  const { mayFail = false } = options;
+  const limitSeconds = PATIENCE * (options.limitSeconds ?? 30);
   const running = start(argv, options);
   let late = false;
   const timer = setTimeout(() => {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { interrupted } from './interrupt.ts';
+import { PATIENCE } from './patience.ts';
 
 export interface WaitOptions {
   /** Default 10. */
@@ -19,7 +20,8 @@ export async function waitFor<T>(
   look: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<Exclude<T, false | null | undefined>> {
-  const { limitSeconds = 10, everyMilliseconds = 20 } = options;
+  const { everyMilliseconds = 20 } = options;
+  const limitSeconds = PATIENCE * (options.limitSeconds ?? 10);
   const deadline = performance.now() + limitSeconds * 1000;
   for (;;) {
     let cause: unknown;

@@ -2,7 +2,9 @@
 # Brings a fresh Debian 12 with Node 20 and npm to where tartan can be built, tested and shown.
 # Does nothing, quickly, where nothing is missing.
 #
-#   scripts/setup.sh [packages] [modules] [bpf]     all three when none is named
+#   scripts/setup.sh [packages] [modules] [bpf] [vm]     the first three when none is named
+#
+# vm is another kernel to test on, and the emulator for it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +13,7 @@ packages=(
   libbpf1 iproute2 nftables                     # what tartan itself calls
   bpftool ethtool iperf3 iputils-ping jq tcpdump traceroute etcd-server etcd-client # lab, tests, bench
 )
+vm_packages=(qemu-system-x86 kmod busybox-static xz-utils)
 
 say() { printf '\033[1msetup:\033[0m %s\n' "$*"; }
 fail() {
@@ -18,9 +21,9 @@ fail() {
   exit 1
 }
 
-missing_packages() {
+missing_packages() { # PACKAGE…
   local package
-  for package in "${packages[@]}"; do
+  for package in "$@"; do
     dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
   done
 }
@@ -37,11 +40,10 @@ without_services() {
   trap - EXIT
 }
 
-setup_packages() {
-  command -v dpkg-query >/dev/null ||
-    fail "this is no Debian" "install the counterparts of: ${packages[*]}"
+install_packages() { # PACKAGE…
+  command -v dpkg-query >/dev/null || fail "this is no Debian" "install the counterparts of: $*"
   local missing
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "$@")
   [ ${#missing[@]} -gt 0 ] || return 0
 
   local line="apt-get install --no-install-recommends ${missing[*]}"
@@ -54,6 +56,10 @@ setup_packages() {
   case " ${missing[*]} " in
     *' etcd-server '*) systemctl disable etcd.service >/dev/null 2>&1 || true ;;
   esac
+}
+
+setup_packages() {
+  install_packages "${packages[@]}"
 }
 
 setup_modules() {
@@ -72,6 +78,13 @@ setup_modules() {
 setup_bpf() {
   command -v clang >/dev/null || fail "clang is missing: the BPF programs cannot be built" "make setup, as root"
   make --no-print-directory bpf
+}
+
+setup_vm() {
+  [ "$(uname -m)" = x86_64 ] ||
+    fail "another kernel is not supported on $(uname -m)" "its emulator and kernel are chosen for x86_64 only"
+  install_packages "${vm_packages[@]}"
+  scripts/vm/kernel.sh
 }
 
 [ $# -gt 0 ] || set -- packages modules bpf

@@ -169,24 +169,32 @@ describe('vxlan_send, where nobody holds the destination', { skip: missing() }, 
     });
   }
 
-  it('answers at most once a millisecond', () => {
+  it('answers again after a millisecond', () => {
     setLastAnswer(programs.maps, 0n);
     assert.equal(send(unheld()).effects.verdict, 'redirected');
-    const within = sendAfter(MILLISECOND - MILLISECOND / 5n, MILLISECOND);
-    assertDropped(within, 'drop_no_peer');
     const later = sendAfter(MILLISECOND, 1000n * MILLISECOND);
-    assert.deepEqual(later.effects.counters, { drop_no_peer: 1, answer_unreachable: 1 });
+    assert.deepEqual(later?.effects.counters, { drop_no_peer: 1, answer_unreachable: 1 });
   });
 
-  it('remembers when it answered', () => {
+  it('answers at most once a millisecond', (t) => {
+    const within = sendAfter(MILLISECOND - MILLISECOND / 5n, MILLISECOND);
+    if (within === null) return t.skip('this machine takes over 0.2 ms to send a packet');
+    assertDropped(within, 'drop_no_peer');
+  });
+
+  it('remembers when it answered', (t) => {
     const answer = () => send(unheld()).effects.verdict;
     assert.equal(answer(), 'redirected');
+    const from = process.hrtime.bigint();
     const attempts = Array.from({ length: 200 }, answer);
-    assert(attempts.includes('dropped'), 'every one of 200 packets in a row was answered');
+    const each = (process.hrtime.bigint() - from) / 200n;
+    if (attempts.includes('dropped')) return;
+    assert(each > MILLISECOND, 'every one of 200 packets in a row was answered');
+    t.skip('this machine takes over 1 ms to send a packet');
   });
 
   /** Sends as if the last answer had been so long ago; again, until it was surely sent before the deadline. */
-  function sendAfter(ago: bigint, deadline: bigint): Outcome {
+  function sendAfter(ago: bigint, deadline: bigint): Outcome | null {
     const fd = programs.programFd('vxlan_send');
     const packet = unheld();
     for (let attempt = 0; attempt < 1000; attempt += 1) {
@@ -200,6 +208,6 @@ describe('vxlan_send, where nobody holds the destination', { skip: missing() }, 
       });
       if (tookPlace < deadline) return outcome;
     }
-    throw new Error('this machine is too slow to send a packet in a fifth of a millisecond');
+    return null;
   }
 });

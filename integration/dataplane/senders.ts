@@ -2,6 +2,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { CHECKOUT } from '../../lab/host.ts';
 import type { Namespace } from '../../lab/namespace.ts';
+import { bulkMegabytes } from '../../lab/patience.ts';
 import { type Running, run } from '../../lab/process.ts';
 import { waitFor } from '../../lab/ready.ts';
 
@@ -34,7 +35,10 @@ export interface TcpReport {
   readonly sha256: string;
 }
 
-/** Sends random bytes over one TCP connection; returns what left and what arrived. `to` may be a proxy of `receiver`. */
+/**
+ * Sends random bytes over one TCP connection, fewer where the lab is slow (`bulkMegabytes`); returns what left and what
+ * arrived. `to` may be a proxy of `receiver`.
+ */
 export async function sendTcp(
   from: Namespace,
   receiver: Namespace,
@@ -45,7 +49,7 @@ export async function sendTcp(
   await using receiving = receiver.start([...TCP_ENDS, 'receive', `${receiverPort}`]);
   await waitForListener(receiving);
   const { stdout } = await from.exec(
-    [...TCP_ENDS, 'send', to.address, `${to.port}`, `${megabytes}`],
+    [...TCP_ENDS, 'send', to.address, `${to.port}`, `${bulkMegabytes(megabytes)}`],
     { limitSeconds: 60 },
   );
   const result = await receiving.ended;

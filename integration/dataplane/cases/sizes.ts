@@ -1,6 +1,7 @@
 /** Packets of every size and shape arrive, or their sender is told why not. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { bulkMegabytes } from '../../../lab/patience.ts';
 import { hostDevice } from '../../../lab/pod.ts';
 import { ping } from '../../../lab/traffic.ts';
 import { type CountedByHost, countDuring, startMeter, waitForCounts } from '../meter.ts';
@@ -103,7 +104,7 @@ async function transfer(from: Member, to: Member, megabytes: number): Promise<vo
     { address: to.pod.address, port: 9000 },
     megabytes,
   );
-  assert.equal(sent.bytes, megabytes * 1e6);
+  assert.equal(sent.bytes, bulkMegabytes(megabytes) * 1e6);
   assert.deepEqual(received, sent);
 }
 

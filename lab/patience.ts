@@ -1,0 +1,16 @@
+/**
+ * How many times as long as elsewhere a lab waits for commands and conditions. An emulated machine is slow, and a limit
+ * that is fit to notice a hang on a real one is not fit for it.
+ */
+export const PATIENCE = readPatience(process.env.TARTAN_LAB_PATIENCE);
+
+/** How much to send where so much is sent elsewhere, to see that all of it arrives. */
+export function bulkMegabytes(elsewhere: number): number {
+  return Math.ceil(elsewhere / PATIENCE ** 2);
+}
+
+function readPatience(text: string | undefined): number {
+  if (!text) return 1;
+  if (!/^[1-9]\d?$/.test(text)) throw new Error(`TARTAN_LAB_PATIENCE=${text}: must be 1 to 99`);
+  return Number(text);
+}
