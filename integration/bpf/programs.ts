@@ -70,7 +70,6 @@ export function loadPrograms(options: ProgramsOptions = {}): Programs {
   const object = loadObject({
     path: OBJECT,
     maxEntries: {},
-    reuse: {},
     maps: mapNames,
     programs: programNames,
   });

@@ -9,6 +9,7 @@ import { type Prefix, parsePrefix } from '../net/prefix.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import type { LeaseRequest } from './acquire.ts';
 import { readIfPresent } from './atomic_file.ts';
+import { chooseAttach } from './attach_choice.ts';
 import type { Converger } from './converge.ts';
 import { readState, statePath } from './state_file.ts';
 import { findUnderlay } from './underlay.ts';
@@ -40,7 +41,9 @@ export async function surveyNode(
 ): Promise<Node> {
   const underlay = await findUnderlay(world.host, settings.underlay);
   const { links } = await converger.observe();
-  return { ...underlay, links };
+  const { name } = underlay.interface;
+  const ways = await world.kernel.readAttachWays(settings.attach.by === 'xdp' ? name : null);
+  return { ...underlay, links, attach: chooseAttach(settings.attach, ways, name) };
 }
 
 async function readConfig(store: LeaseStore): Promise<NetworkConfig> {

@@ -7,13 +7,14 @@ import { getPinned, pinObject, readMapInfo, readProgramInfo } from '../sys/bpf.t
 import { loadObject, openLibrary, VerifierError } from '../sys/libbpf.ts';
 import { close } from '../sys/libc.ts';
 import { mapLayouts } from './layouts.gen.ts';
-import { objectPath, programNames } from './object_file.ts';
+import { type ObjectFile, objectPath, programNames } from './object_file.ts';
 import {
   finishGeneration,
   listGeneration,
   makePinFolder,
   type Pins,
   removeUnfinished,
+  withPinned,
 } from './pins.ts';
 
 export type MapName = keyof typeof mapLayouts;
@@ -54,7 +55,6 @@ function load(subnetCount: number) {
     return loadObject({
       path: objectPath('vxlan'),
       maxEntries: maxEntries(subnetCount),
-      reuse: {},
       maps: mapNames,
       programs: programNames,
     });
@@ -92,11 +92,15 @@ export function programId(pins: Pins, generation: string, program: string): numb
 }
 
 /** What is wrong with a generation of this build, if anything: pins are missing, or they are not what we pin. */
-export function findFlaw(pins: Pins, generation: string): NonNullable<Generation['flaw']> | null {
+export function findFlaw(
+  pins: Pins,
+  generation: string,
+  { programs }: ObjectFile,
+): NonNullable<Generation['flaw']> | null {
   const there = new Set(listGeneration(pins, generation));
-  const missing = [...mapNames, ...programNames].filter((name) => !there.has(name));
+  const missing = [...mapNames, ...programs].filter((name) => !there.has(name));
   if (missing.length > 0) return { kind: 'incomplete', detail: `${missing.join(', ')} missing` };
-  for (const name of [...mapNames, ...programNames]) {
+  for (const name of [...mapNames, ...programs]) {
     const path = join(pins.generation(generation), name);
     const detail = withPinned(path, (fd) =>
       isMapName(name) ? foreignMap(fd, name) : foreignKind(fd, 'bpf-prog'),
@@ -130,16 +134,6 @@ function foreignMap(fd: number, name: MapName): string | null {
 function foreignKind(fd: number, wanted: 'bpf-map' | 'bpf-prog'): string | null {
   const kind = readlinkSync(`/proc/self/fd/${fd}`).replace('anon_inode:', '');
   return kind === wanted ? null : `is a ${kind}, not a ${wanted}`;
-}
-
-/** Opens what is pinned at a path for as long as `use` runs. */
-export function withPinned<T>(path: string, use: (fd: number) => T): T {
-  const fd = getPinned(path);
-  try {
-    return use(fd);
-  } finally {
-    close(fd);
-  }
 }
 
 /** A pinned map, open. */

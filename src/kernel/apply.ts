@@ -1,8 +1,11 @@
+import { attach, detach } from '../bpf/attach.ts';
 import { removeEndpoints, writeEndpoints } from '../bpf/endpoint_map.ts';
 import { loadGeneration, type OpenMaps, openMaps } from '../bpf/generation.ts';
-import { attach, detach, type Place } from '../bpf/links.ts';
+
+import type { ObjectFile } from '../bpf/object_file.ts';
 import { removePeers, writePeers } from '../bpf/peer_maps.ts';
 import { claimPins, type Pins, removeEmptyFolders, removeGeneration } from '../bpf/pins.ts';
+import type { Place } from '../bpf/place.ts';
 import { type DeviceIndexes, writeSettings } from '../bpf/settings.ts';
 import type { Op } from '../plan/op.ts';
 import type { Address, Attachment, Link, Route } from '../plan/state.ts';
@@ -16,6 +19,9 @@ export interface Site {
   readonly pins: Pins;
   readonly devices: DeviceIndexes;
   readonly networkNamespace: number;
+  readonly object: ObjectFile;
+  /** Whether XDP may run without the driver's help. */
+  readonly genericXdp: boolean;
 }
 
 /** Carries out one op. */
@@ -55,7 +61,7 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
       return removeEmptyFolders(pins);
     case 'bpf.attach':
       claimPins(bpffs, pins, site.networkNamespace);
-      return attach(bpffs, pins, placeOf(devices, op.attachment), op.generation);
+      return attach({ ...site, ...placeOf(devices, op.attachment) }, op.generation);
     case 'bpf.detach':
       detach(pins, placeOf(devices, op.attachment));
       return removeEmptyFolders(pins);
@@ -96,8 +102,8 @@ function formatRoute({ destination, via, device, onlink }: Route): string {
   return `${destination} via ${via} dev ${device}${onlink ? ' onlink' : ''} proto ${ROUTE_PROTOCOL}`;
 }
 
-function placeOf(devices: DeviceIndexes, { program, device, hook }: Attachment): Place {
-  return { program, hook, ifindex: requireDevice(devices, device) };
+function placeOf(devices: DeviceIndexes, { program, device, hook, by }: Attachment): Place {
+  return { program, hook, by, ifindex: requireDevice(devices, device) };
 }
 
 function requireDevice(devices: DeviceIndexes, name: string): number {

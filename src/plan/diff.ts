@@ -4,6 +4,7 @@ import {
   loadGeneration,
   orphanedAttachments,
   staleGenerations,
+  supersededAttachments,
 } from './diff_dataplane.ts';
 import { diffLinks } from './diff_links.ts';
 import type { Op } from './op.ts';
@@ -36,6 +37,7 @@ export function diff(desired: DesiredState, observed: ObservedState): Op[] {
     ...orphanedAttachments(desired, here),
     ...links.add,
     ...diffDataplane(desired.dataplane, here, links.replaced),
+    ...supersededAttachments(desired, here),
     ...links.open,
     // The new one first: with the last address of a device, the kernel removes all its routes.
     ...addresses.missing.map((address): Op => ({ op: 'address.add', address })),

@@ -68,14 +68,26 @@ export function loadGeneration(desired: Dataplane | null, observed: ObservedStat
 /** Programs that stand where they are no longer wanted, on devices that stay. */
 export function orphanedAttachments(desired: DesiredState, observed: ObservedState): Op[] {
   const wanted = desired.dataplane?.attachments ?? [];
-  return observed.attachments
-    .filter((found) => !wanted.some((attachment) => samePlace(attachment, found)))
-    .map(
-      ({ program, device, hook }): Op => ({
-        op: 'bpf.detach',
-        attachment: { program, device, hook },
-      }),
-    );
+  return detachments(observed, (found) => !wanted.some((one) => samePlace(one, found)));
+}
+
+/** Programs that are wanted where they stand, by other means: they go when those have taken over. */
+export function supersededAttachments(desired: DesiredState, observed: ObservedState): Op[] {
+  const wanted = desired.dataplane?.attachments ?? [];
+  return detachments(
+    observed,
+    (found) =>
+      wanted.some((one) => samePlace(one, found)) && !wanted.some((one) => sameMeans(one, found)),
+  );
+}
+
+function detachments({ attachments }: ObservedState, isOver: (found: Attachment) => boolean): Op[] {
+  return attachments.filter(isOver).map(
+    ({ program, device, hook, by }): Op => ({
+      op: 'bpf.detach',
+      attachment: { program, device, hook, by },
+    }),
+  );
 }
 
 /** Generations that nothing is to use any more. */
@@ -100,12 +112,16 @@ function wantedGeneration({ object, settings }: Dataplane, { builds }: ObservedS
 function isAttached(wanted: Attachment, generation: string, observed: ObservedState): boolean {
   if (observed.generations.get(generation)?.flaw) return false;
   return observed.attachments.some(
-    (found) => samePlace(wanted, found) && found.generation === generation,
+    (found) => sameMeans(wanted, found) && found.generation === generation,
   );
 }
 
 function samePlace(a: Attachment, b: Attachment): boolean {
   return a.program === b.program && a.device === b.device && a.hook === b.hook;
+}
+
+function sameMeans(a: Attachment, b: Attachment): boolean {
+  return samePlace(a, b) && a.by === b.by;
 }
 
 function sameSettings(a: VxlanSettings | null, b: VxlanSettings): boolean {

@@ -31,6 +31,11 @@ function bind() {
       map: Pointer,
       fd: number,
     ) => number,
+    mapType: library.func('int bpf_map__type(void *)') as (map: Pointer) => number,
+    keySize: library.func('uint32_t bpf_map__key_size(void *)') as (map: Pointer) => number,
+    valueSize: library.func('uint32_t bpf_map__value_size(void *)') as (map: Pointer) => number,
+    maxEntries: library.func('uint32_t bpf_map__max_entries(void *)') as (map: Pointer) => number,
+    mapFlags: library.func('uint32_t bpf_map__map_flags(void *)') as (map: Pointer) => number,
     mapFd: library.func('int bpf_map__fd(void *)') as (map: Pointer) => number,
     programFd: library.func('int bpf_program__fd(void *)') as (program: Pointer) => number,
     setLog: library.func('int bpf_program__set_log_buf(void *, void *, size_t)') as (
@@ -64,11 +69,31 @@ const LOG_BYTES = 64 * 1024;
 export interface LoadOptions {
   readonly path: string;
   /** Maps and their sizes, where it is not the object's own. */
-  readonly maxEntries: Readonly<Record<string, number>>;
-  /** Maps that exist already, by descriptor: used instead of new ones. */
-  readonly reuse: Readonly<Record<string, number>>;
+  readonly maxEntries?: Readonly<Record<string, number>>;
+  /** The descriptor of a map that exists already and is to be used instead of a new one; null: there is none. */
+  readonly reuse?: (name: string, definition: MapDefinition) => number | null;
   readonly maps: readonly string[];
   readonly programs: readonly string[];
+}
+
+/** What makes two maps interchangeable; the numbers are <linux/bpf.h>'s, sizes are in bytes. */
+export interface MapDefinition {
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+}
+
+function definitionOf(map: Pointer): MapDefinition {
+  const lib = libbpf();
+  return {
+    type: lib.mapType(map),
+    keySize: lib.keySize(map),
+    valueSize: lib.valueSize(map),
+    maxEntries: lib.maxEntries(map),
+    flags: lib.mapFlags(map),
+  };
 }
 
 /** A loaded object. The descriptors live until `close`; pin what is to stay. */
@@ -106,10 +131,11 @@ export function loadObject(options: LoadOptions): LoadedObject {
       required(`map ${name} of ${options.path}`, lib.findMap(object, name));
     const program = (name: string) =>
       required(`program ${name} of ${options.path}`, lib.findProgram(object, name));
-    for (const [name, count] of Object.entries(options.maxEntries))
+    for (const [name, count] of Object.entries(options.maxEntries ?? {}))
       lib.setMaxEntries(map(name), count);
-    for (const [name, fd] of Object.entries(options.reuse)) {
-      if (lib.reuseFd(map(name), fd) !== 0)
+    for (const name of options.maps) {
+      const fd = options.reuse?.(name, definitionOf(map(name))) ?? null;
+      if (fd !== null && lib.reuseFd(map(name), fd) !== 0)
         throw new SystemError(`bpf_map__reuse_fd ${name}`, koffi.errno());
     }
     const logs = options.programs.map((name) => {

@@ -74,6 +74,14 @@ test('another underlay: the program moves', () => {
   ] satisfies Op[]);
 });
 
+test('by other means: all new ones are attached before the old ones go', () => {
+  const moved = dataplane.attachments.map((one) => ({ ...one, by: 'clsact' as const }));
+  assert.deepEqual(diff(withDataplane({ attachments: moved }), settled), [
+    ...moved.map((attachment): Op => ({ op: 'bpf.attach', attachment, generation: GENERATION })),
+    ...dataplane.attachments.map((attachment): Op => ({ op: 'bpf.detach', attachment })),
+  ] satisfies Op[]);
+});
+
 test('a program that somebody took off is attached again', () => {
   const observed: ObservedState = {
     ...settled,

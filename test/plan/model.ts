@@ -137,7 +137,8 @@ function removeLink(host: Host, name: string): Host {
 }
 
 function isAt(place: Attachment, one: Attachment): boolean {
-  return place.program === one.program && place.device === one.device && place.hook === one.hook;
+  const { program, device, hook, by } = place;
+  return program === one.program && device === one.device && hook === one.hook && by === one.by;
 }
 
 function programsOn({ attachments }: Host, name: string): number {
