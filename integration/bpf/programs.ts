@@ -9,9 +9,9 @@ import {
   readTraffic,
   type Traffic,
 } from '../../src/bpf/counters.ts';
-import type { MapName, OpenMaps } from '../../src/bpf/generation.ts';
 import { counterNames, mapLayouts } from '../../src/bpf/layouts.gen.ts';
 import { objectPath, programNames } from '../../src/bpf/object_file.ts';
+import type { MapName, OpenMaps } from '../../src/bpf/open_map.ts';
 import { readPeers, slotOf, writePeers } from '../../src/bpf/peer_maps.ts';
 import { type DeviceIndexes, writeSettings } from '../../src/bpf/settings.ts';
 import type { Peer, VxlanSettings } from '../../src/plan/state.ts';

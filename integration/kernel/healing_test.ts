@@ -149,7 +149,7 @@ describe('healing', { skip: missing() }, () => {
     const ops = await member.plan(desired);
     assert.deepEqual(
       ops.map(({ op }) => op),
-      ['bpf.load', 'settings.write', 'peers.write', ...Array(3).fill('bpf.attach'), 'bpf.unload'],
+      ['bpf.load', ...Array(3).fill('bpf.attach'), 'bpf.unload'],
     );
     await assertHeals();
   });

@@ -3,7 +3,15 @@
  * by name, and `links/` with a link for each place that a program is attached to. bpffs allows no dots in names, which
  * devices may have: so a place is told by the device's index.
  */
-import { existsSync, readdirSync, renameSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  statfsSync,
+  unlinkSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { messageOf, TartanError } from '../errors.ts';
 import { makeFolders } from '../folders.ts';
@@ -210,4 +218,9 @@ export function withPinned<T>(path: string, use: (fd: number) => T): T {
   } finally {
     close(fd);
   }
+}
+
+/** What is open, by the kernel's name for it: `bpf-map`, `bpf-prog`, `bpf_link`. */
+export function kindOfPinned(fd: number): string {
+  return readlinkSync(`/proc/self/fd/${fd}`).replace('anon_inode:', '');
 }

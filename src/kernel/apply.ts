@@ -1,8 +1,9 @@
 import { attach, detach } from '../bpf/attach.ts';
+import { copyTraffic } from '../bpf/copy_traffic.ts';
 import { removeEndpoints, writeEndpoints } from '../bpf/endpoint_map.ts';
-import { loadGeneration, type OpenMaps, openMaps } from '../bpf/generation.ts';
-
+import { loadGeneration, openMaps } from '../bpf/generation.ts';
 import type { ObjectFile } from '../bpf/object_file.ts';
+import type { OpenMaps } from '../bpf/open_map.ts';
 import { removePeers, writePeers } from '../bpf/peer_maps.ts';
 import { claimPins, type Pins, removeEmptyFolders, removeGeneration } from '../bpf/pins.ts';
 import type { Place } from '../bpf/place.ts';
@@ -55,7 +56,9 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
       );
     case 'bpf.load':
       claimPins(bpffs, pins, site.networkNamespace);
-      return loadGeneration(bpffs, pins, op.generation, op.subnetCount);
+      return loadGeneration({ ...op, bpffs, pins, object: site.object });
+    case 'traffic.copy':
+      return withMaps(pins, op.generation, (maps) => copyTraffic(pins, op.from, maps));
     case 'bpf.unload':
       removeGeneration(pins, op.generation);
       return removeEmptyFolders(pins);

@@ -1,6 +1,7 @@
 import { readAttached } from '../bpf/attach.ts';
 import { readEndpoints } from '../bpf/endpoint_map.ts';
 import { findFlaw, openMaps, programId } from '../bpf/generation.ts';
+import { readHeritage } from '../bpf/heritage.ts';
 import { readLinks } from '../bpf/links.ts';
 import { type ObjectFile, readBuild } from '../bpf/object_file.ts';
 import { readPeers } from '../bpf/peer_maps.ts';
@@ -88,7 +89,7 @@ async function observeRoutes(): Promise<Route[]> {
 
 const UNREAD: Generation = { settings: null, peers: new Map(), endpoints: new Map() };
 
-/** What stands in the maps is read only where this version made them: another one's may be laid out otherwise. */
+/** Of what other versions have made, that is read which this one could take over. */
 function observeGenerations(
   { pins, devices, object }: Scope,
   build: string | null,
@@ -96,7 +97,7 @@ function observeGenerations(
   const ours = build === null ? null : generationPrefix('vxlan', build);
   return new Map(
     listGenerations(pins).map((name): [string, Generation] => {
-      if (ours === null || !name.startsWith(ours)) return [name, UNREAD];
+      if (ours === null || !name.startsWith(ours)) return [name, readHeritage(pins, name, devices)];
       const flaw = findFlaw(pins, name, object);
       if (flaw) return [name, { ...UNREAD, flaw }];
       using maps = openMaps(pins, name);

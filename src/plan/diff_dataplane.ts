@@ -1,14 +1,13 @@
-import { TartanError } from '../errors.ts';
+import { holdings, predecessor, wantedGeneration } from './diff_generation.ts';
 import type { Op } from './op.ts';
-import {
-  type Attachment,
-  type Dataplane,
-  type DesiredState,
-  type Endpoint,
-  generationName,
-  type ObservedState,
-  type Peer,
-  type VxlanSettings,
+import type {
+  Attachment,
+  Dataplane,
+  DesiredState,
+  Endpoint,
+  ObservedState,
+  Peer,
+  VxlanSettings,
 } from './state.ts';
 
 /**
@@ -24,7 +23,8 @@ export function diffDataplane(
   if (desired === null) return [];
   const { settings } = desired;
   const generation = wantedGeneration(desired, observed);
-  const found = observed.generations.get(generation);
+  const found = holdings(desired, observed);
+  const from = predecessor(desired, observed);
   const stale =
     found?.settings == null || replaced.has(settings.device) || replaced.has(settings.underlay);
   const peers = diffPeers(desired.peers, found?.peers ?? new Map());
@@ -39,30 +39,12 @@ export function diffDataplane(
       ? [{ op: 'peers.write', generation, peers: peers.write } as const]
       : []),
     ...diffEndpoints(generation, desired.endpoints, found?.endpoints ?? new Map()),
+    // By subnet, which has a place now: as late as can be, for what is counted there afterwards is not seen here.
+    ...(from?.renumbered ? [{ op: 'traffic.copy', from: from.name, generation } as const] : []),
     ...desired.attachments
       .filter((wanted) => !isAttached(wanted, generation, observed))
       .map((attachment): Op => ({ op: 'bpf.attach', attachment, generation })),
   ];
-}
-
-/**
- * The generation that is wanted, if it is not there whole.
- * @throws TartanError `PINS_FOREIGN` if its name is taken by something that is not ours; `MISSING`
- */
-export function loadGeneration(desired: Dataplane | null, observed: ObservedState): Op[] {
-  if (desired === null) return [];
-  const { object, settings } = desired;
-  const generation = wantedGeneration(desired, observed);
-  const found = observed.generations.get(generation);
-  if (found?.flaw?.kind === 'foreign') {
-    throw new TartanError(
-      'PINS_FOREIGN',
-      `what is pinned as ${generation} is not ours: ${found.flaw.detail}`,
-      'Run `tartan teardown`, which removes the pins, then `tartan join`.',
-    );
-  }
-  if (found && !found.flaw) return [];
-  return [{ op: 'bpf.load', object, generation, subnetCount: settings.subnetCount }];
 }
 
 /** Programs that stand where they are no longer wanted, on devices that stay. */
@@ -81,30 +63,18 @@ export function supersededAttachments(desired: DesiredState, observed: ObservedS
   );
 }
 
+/** XDP first: what it has stripped, nobody takes without the others. */
 function detachments({ attachments }: ObservedState, isOver: (found: Attachment) => boolean): Op[] {
-  return attachments.filter(isOver).map(
+  const over = attachments.filter(isOver);
+  const inOrder = [
+    ...over.filter(({ by }) => by === 'xdp'),
+    ...over.filter(({ by }) => by !== 'xdp'),
+  ];
+  return inOrder.map(
     ({ program, device, hook, by }): Op => ({
       op: 'bpf.detach',
       attachment: { program, device, hook, by },
     }),
-  );
-}
-
-/** Generations that nothing is to use any more. */
-export function staleGenerations(desired: Dataplane | null, observed: ObservedState): Op[] {
-  const keep = desired && wantedGeneration(desired, observed);
-  return [...observed.generations.keys()]
-    .filter((generation) => generation !== keep)
-    .map((generation): Op => ({ op: 'bpf.unload', generation }));
-}
-
-function wantedGeneration({ object, settings }: Dataplane, { builds }: ObservedState): string {
-  const build = builds[object];
-  if (build !== null) return generationName(object, build, settings);
-  throw new TartanError(
-    'MISSING',
-    `the BPF programs have not been built: there is no build/bpf/${object}.o`,
-    'Run `make bpf`, which needs clang and libbpf-dev (`apt-get install clang libbpf-dev`).',
   );
 }
 

@@ -164,6 +164,11 @@ export function generationName(
   return `${generationPrefix(object, build)}${firstSubnet.replaceAll(/[./]/g, '-')}-${subnetCount}`;
 }
 
+/** The part of a generation's name that tells how its subnets are numbered. */
+export function numberingOf(generation: string): string {
+  return generation.split('-').slice(2).join('-');
+}
+
 /** How the names of all generations begin that one build of an object has made. */
 export function generationPrefix(object: string, build: string): string {
   return `${object}-${build.slice(0, 12)}-`;

@@ -86,6 +86,33 @@ export function lookupBatch(fd: number, keys: Buffer, values: Buffer, count: num
   return attr.readUInt32LE(32);
 }
 
+/** How much is read of a map at once. */
+const BATCH_BYTES = 1024 * 1024;
+
+/** All elements of an array map, many at a time. `valueBytes` is the whole of one value, all CPUs' parts. */
+export function* readBatches(
+  fd: number,
+  keySize: number,
+  valueBytes: number,
+): Generator<{ readonly keys: Buffer; readonly values: Buffer; readonly count: number }> {
+  const most = Math.max(1, Math.floor(BATCH_BYTES / valueBytes));
+  const cursor = Buffer.alloc(8);
+  for (let isFirst = true, hasMore = true; hasMore; isFirst = false) {
+    const keys = Buffer.alloc(keySize * most);
+    const values = Buffer.alloc(valueBytes * most);
+    const attr = newAttr();
+    putPointer(attr, 0, isFirst ? null : cursor);
+    putPointer(attr, 8, cursor);
+    putPointer(attr, 16, keys);
+    putPointer(attr, 24, values);
+    attr.writeUInt32LE(most, 32);
+    attr.writeUInt32LE(fd, 36);
+    hasMore = found(() => void bpf('MAP_LOOKUP_BATCH', MAP_LOOKUP_BATCH, attr));
+    const count = attr.readUInt32LE(32);
+    yield { keys, values: values.subarray(0, count * valueBytes), count };
+  }
+}
+
 function pathname(path: string): Buffer {
   return Buffer.from(`${path}\0`);
 }

@@ -66,13 +66,13 @@ function libbpf(): ReturnType<typeof bind> {
 /** How much of the verifier's log is kept: it ends with the reason. */
 const LOG_BYTES = 64 * 1024;
 
-export interface LoadOptions {
+export interface LoadOptions<M extends string = string> {
   readonly path: string;
   /** Maps and their sizes, where it is not the object's own. */
   readonly maxEntries?: Readonly<Record<string, number>>;
   /** The descriptor of a map that exists already and is to be used instead of a new one; null: there is none. */
-  readonly reuse?: (name: string, definition: MapDefinition) => number | null;
-  readonly maps: readonly string[];
+  readonly reuse?: (name: M, definition: MapDefinition) => number | null;
+  readonly maps: readonly M[];
   readonly programs: readonly string[];
 }
 
@@ -123,7 +123,7 @@ function required<T>(what: string, pointer: T | null): T {
  * Opens, relocates and loads a BPF object file.
  * @throws SystemError, VerifierError, or the dynamic linker's error where libbpf is missing
  */
-export function loadObject(options: LoadOptions): LoadedObject {
+export function loadObject<M extends string>(options: LoadOptions<M>): LoadedObject {
   const lib = libbpf();
   const object = required(`bpf_object__open_file ${options.path}`, lib.open(options.path, null));
   try {
