@@ -71,6 +71,7 @@ export async function openKernel({ options, defer }: Context): Promise<Kernel> {
     network,
     bpffs,
     networkNamespace: await networkNamespaceInode(),
+    genericXdp: options.force,
   });
   defer(kernel);
   return kernel;
@@ -113,6 +114,7 @@ export function memberSettingsOf(options: Options): MemberSettings {
   return {
     ...placesOf(options),
     underlay: { ifaces: options.iface, publicIp: options['public-ip'] },
+    attach: { by: options.attach, force: options.force },
     renewMarginSeconds: options['subnet-lease-renew-margin'] * 60,
   };
 }

@@ -21,7 +21,7 @@ export function compileAndLoad(
       ...['-target', 'bpf', '-g', '-O2', '-Wall', '-Werror', `-I/usr/include/${machine}-linux-gnu`],
       ...['-c', file, '-o', path],
     ]);
-    return loadObject({ path, maxEntries: {}, reuse: {}, maps, programs });
+    return loadObject({ path, maps, programs });
   } finally {
     rmSync(folder, { recursive: true });
   }

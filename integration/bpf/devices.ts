@@ -4,13 +4,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
-import {
-  createTcxLink,
-  type Hook,
-  lookupElement,
-  testRun,
-  updateElement,
-} from '../../src/sys/bpf.ts';
+import { lookupElement, testRun, updateElement } from '../../src/sys/bpf.ts';
+import { createTcxLink, type Hook } from '../../src/sys/bpf_links.ts';
 import { indexOfInterface, nameOfInterface } from '../../src/sys/interfaces.ts';
 import { close } from '../../src/sys/libc.ts';
 import { compileAndLoad } from './compile.ts';

@@ -1,6 +1,6 @@
 /** What the programs remember between two packets, read and changed from outside. */
-import type { OpenMaps } from '../../src/bpf/generation.ts';
 import { endpointLayout, trafficLayout } from '../../src/bpf/layouts.gen.ts';
+import type { OpenMaps } from '../../src/bpf/open_map.ts';
 import { decodeStruct, encodeStruct, type StructOf } from '../../src/bpf/struct_codec.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { lookupElement, possibleCpus, updateElement } from '../../src/sys/bpf.ts';

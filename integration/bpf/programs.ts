@@ -10,9 +10,9 @@ import {
   type Traffic,
 } from '../../src/bpf/counters.ts';
 import { writeEndpoints } from '../../src/bpf/endpoint_map.ts';
-import type { MapName, OpenMaps } from '../../src/bpf/generation.ts';
 import { counterNames, mapLayouts } from '../../src/bpf/layouts.gen.ts';
 import { objectPath, programNames } from '../../src/bpf/object_file.ts';
+import type { MapName, OpenMaps } from '../../src/bpf/open_map.ts';
 import { readPeers, slotOf, writePeers } from '../../src/bpf/peer_maps.ts';
 import { type DeviceIndexes, writeSettings } from '../../src/bpf/settings.ts';
 import type { Endpoint, Peer, VxlanSettings } from '../../src/plan/state.ts';
@@ -72,7 +72,6 @@ export function loadPrograms(options: ProgramsOptions = {}): Programs {
   const object = loadObject({
     path: OBJECT,
     maxEntries: {},
-    reuse: {},
     maps: mapNames,
     programs: programNames,
   });

@@ -4,7 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Host } from '../../lab/host.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { type CounterName, readCounters, readTrafficOf } from '../../src/bpf/counters.ts';
-import { type OpenMaps, openMaps } from '../../src/bpf/generation.ts';
+import { openMaps } from '../../src/bpf/generation.ts';
+import type { OpenMaps } from '../../src/bpf/open_map.ts';
 import { listGenerations, pinsOf } from '../../src/bpf/pins.ts';
 import type { Member } from './network.ts';
 

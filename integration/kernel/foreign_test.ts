@@ -69,6 +69,7 @@ describe('what is not ours', { skip: missing() }, () => {
         {
           interface: { name: 'eth0', address: host.address, prefixLength: 24, mtu: 1500 },
           publicIp: host.address,
+          attach: { by: 'tcx', xdp: false },
           links,
           endpoints: [],
           netfilter: null,

@@ -7,12 +7,12 @@ import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { waitForLinks } from '../../lab/links.ts';
 import { waitForPing } from '../../lab/traffic.ts';
-import { withPinned } from '../../src/bpf/generation.ts';
 import { mapLayouts } from '../../src/bpf/layouts.gen.ts';
 import { readLinks } from '../../src/bpf/links.ts';
 import { programNames } from '../../src/bpf/object_file.ts';
+import { withPinned } from '../../src/bpf/pins.ts';
 import type { DesiredState } from '../../src/plan/state.ts';
-import { detachLink } from '../../src/sys/bpf.ts';
+import { detachLink } from '../../src/sys/bpf_links.ts';
 import { type Member, memberAt } from './member.ts';
 import { missing } from './requirements.ts';
 import { DEVICE, desiredOf, ownLease } from './samples.ts';
@@ -149,7 +149,7 @@ describe('healing', { skip: missing() }, () => {
     const ops = await member.plan(desired);
     assert.deepEqual(
       ops.map(({ op }) => op),
-      ['bpf.load', 'settings.write', 'peers.write', ...Array(3).fill('bpf.attach'), 'bpf.unload'],
+      ['bpf.load', ...Array(3).fill('bpf.attach'), 'bpf.unload'],
     );
     await assertHeals();
   });

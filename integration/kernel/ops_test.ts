@@ -115,6 +115,7 @@ describe('every op', { skip: missing() }, () => {
       'routes.add': true,
       'routes.remove': true,
       'bpf.load': true,
+      'traffic.copy': true,
       'bpf.unload': true,
       'bpf.attach': true,
       'bpf.detach': true,

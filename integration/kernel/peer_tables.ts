@@ -1,6 +1,8 @@
 /** A generation with nothing but its maps in use, and all that stands in them. */
 import assert from 'node:assert/strict';
-import { loadGeneration, type OpenMaps, openMaps } from '../../src/bpf/generation.ts';
+import { loadGeneration, openMaps } from '../../src/bpf/generation.ts';
+import { builtObject } from '../../src/bpf/object_file.ts';
+import type { OpenMaps } from '../../src/bpf/open_map.ts';
 import { readPeers, slotOf } from '../../src/bpf/peer_maps.ts';
 import { type Pins, removeEmptyFolders, removeGeneration } from '../../src/bpf/pins.ts';
 import { readSettingsStruct, writeSettings } from '../../src/bpf/settings.ts';
@@ -33,7 +35,10 @@ export function makeTables(
 ): OpenMaps {
   const all = { ...SETTINGS, ...settings };
   const name = `tables-${all.subnetCount}`;
-  loadGeneration(bpffs, pins, name, all.subnetCount);
+  loadGeneration({
+    ...{ bpffs, pins, object: builtObject, generation: name, from: null, renumbered: false },
+    subnetCount: all.subnetCount,
+  });
   const maps = openMaps(pins, name);
   writeSettings(maps, all, { indexOf: () => 1, nameOf: () => 'lo' });
   return {

@@ -9,9 +9,8 @@ import { namespaceOf } from '../../lab/names.ts';
 import { namespaceNamed } from '../../lab/namespace.ts';
 import { run } from '../../lab/process.ts';
 import { waitFor } from '../../lab/ready.ts';
-import { withPinned } from '../../src/bpf/generation.ts';
 import { readLinks } from '../../src/bpf/links.ts';
-import { listGenerations } from '../../src/bpf/pins.ts';
+import { listGenerations, withPinned } from '../../src/bpf/pins.ts';
 import { openKernel } from '../../src/kernel/kernel.ts';
 import { diff } from '../../src/plan/diff.ts';
 import { type Attachment, type DesiredState, nothing } from '../../src/plan/state.ts';
@@ -220,5 +219,5 @@ describe('pins', { skip: missing() }, () => {
 });
 
 function endpointOn(number: number): Attachment {
-  return { program: 'endpoint_send', device: `cable${number}`, hook: 'ingress' };
+  return { program: 'endpoint_send', device: `cable${number}`, hook: 'ingress', by: 'tcx' };
 }

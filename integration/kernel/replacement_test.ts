@@ -43,7 +43,10 @@ describe('live replacement', { skip: missing() }, () => {
     const ops = await member.plan(wanted);
     assert.deepEqual(
       ops.map(({ op }) => op),
-      ['bpf.load', 'settings.write', 'peers.write', ...Array(3).fill('bpf.attach'), 'bpf.unload'],
+      [
+        ...['bpf.load', 'settings.write', 'peers.write', 'traffic.copy'],
+        ...[...Array(3).fill('bpf.attach'), 'bpf.unload'],
+      ],
     );
     for (const op of ops) {
       if (op.op === 'bpf.attach') {

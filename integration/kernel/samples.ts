@@ -45,11 +45,14 @@ export interface Wish {
   readonly peers?: readonly Lease[];
   /** Of the underlay interface. */
   readonly underlay?: Partial<Node['interface']>;
+  readonly by?: Node['attach']['by'];
+  readonly xdp?: boolean;
 }
 
 /** What a host of a lab is to look like; hosts a, b, … hold 10.5.10.0/24, 10.5.11.0/24, … */
 export function desiredOf(host: Host, wish: Wish = {}): DesiredState {
   const { config = CONFIG, own = ownLease(host), peers = somePeers, underlay } = wish;
+  const { by = 'tcx', xdp = false } = wish;
   const node: Node = {
     interface: {
       name: host.device,
@@ -61,6 +64,7 @@ export function desiredOf(host: Host, wish: Wish = {}): DesiredState {
     publicIp: host.address,
     endpoints: [],
     netfilter: null,
+    attach: { by, xdp },
     links: [],
   };
   const { warnings, ...desired } = vxlan.desired(

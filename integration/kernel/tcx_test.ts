@@ -1,28 +1,23 @@
 /** Other people's programs on the same hooks: they stay where they are, and run. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { arch } from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
-import { objectPath } from '../../src/bpf/object_file.ts';
 import type { DesiredState } from '../../src/plan/state.ts';
-import { createTcxLink, type Hook, queryTcx, readProgramInfo } from '../../src/sys/bpf.ts';
-import { indexOfInterface } from '../../src/sys/interfaces.ts';
-import { loadObject } from '../../src/sys/libbpf.ts';
-import { checked, close, syscall3 } from '../../src/sys/libc.ts';
+import { createTcxLink, type Hook, queryTcx } from '../../src/sys/bpf_links.ts';
+import { close } from '../../src/sys/libc.ts';
 import { inNamespace } from '../lifecycle/in_namespace.ts';
+import {
+  assertAllRun,
+  type Bystander,
+  enableStatistics,
+  indexOf,
+  loadBystander,
+} from './bystander.ts';
 import { type Member, memberAt } from './member.ts';
 import { missing } from './requirements.ts';
 import { DEVICE, desiredOf, ownLease, withSettings } from './samples.ts';
-
-/** Somebody's program, attached. Without settings it hands everything on that arrives, and drops what is to leave. */
-interface Bystander extends Disposable {
-  readonly id: number;
-  /** How often it has run, while statistics are on. */
-  runs(): number;
-}
 
 describe('TCX', { skip: missing() }, () => {
   let lab: Lab;
@@ -40,24 +35,13 @@ describe('TCX', { skip: missing() }, () => {
   after(() => lab?.destroy());
 
   function attach(device: string, hook: Hook): Bystander {
-    const object = loadObject({
-      path: objectPath('vxlan'),
-      maxEntries: {},
-      reuse: {},
-      maps: [],
-      programs: ['vxlan_check'],
-    });
-    const program = object.programFd('vxlan_check');
-    const link = inNamespace(host, () => createTcxLink(program, indexOf(device), hook));
+    const program = loadBystander();
+    const link = inNamespace(host, () => createTcxLink(program.fd, indexOf(device), hook));
     return {
-      id: readProgramInfo(program).id,
-      runs: () =>
-        Number(
-          /^run_cnt:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${program}`, 'utf8'))?.[1],
-        ),
+      ...program,
       [Symbol.dispose]() {
         close(link);
-        object.close();
+        program[Symbol.dispose]();
       },
     };
   }
@@ -82,14 +66,11 @@ describe('TCX', { skip: missing() }, () => {
       return ours;
     };
     const ours = assertPlaces();
-    const bystanders = { first, last, outward, inner };
-    const assertRun = async () => {
-      const before = Object.values(bystanders).map((one) => one.runs());
-      assert.equal(await ping(host, lab.host('b').address), 1, 'the underlay');
-      assert.equal(await ping(host, '10.5.11.0'), 1, 'the overlay');
-      for (const [at, [name, one]] of Object.entries(bystanders).entries())
-        assert(one.runs() > (before[at] ?? 0), `${name} has not run`);
-    };
+    const assertRun = () =>
+      assertAllRun({ first, last, outward, inner }, async () => {
+        assert.equal(await ping(host, lab.host('b').address), 1, 'the underlay');
+        assert.equal(await ping(host, '10.5.11.0'), 1, 'the overlay');
+      });
     await assertRun();
 
     await member.converge(withSettings(desired, { subnetCount: 300 }));
@@ -110,16 +91,3 @@ describe('TCX', { skip: missing() }, () => {
     await member.clear();
   });
 });
-
-function indexOf(device: string): number {
-  const index = indexOfInterface(device);
-  assert(index !== undefined, `there is no ${device}`);
-  return index;
-}
-
-/** `BPF_ENABLE_STATS`, <linux/bpf.h>: the kernel counts runs while the descriptor is open. */
-function enableStatistics(): Disposable {
-  const attr = Buffer.alloc(4);
-  const fd = checked('bpf(ENABLE_STATS)', syscall3(arch() === 'arm64' ? 280 : 321, 32, attr, 4));
-  return { [Symbol.dispose]: () => void close(fd) };
-}

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import type { Host } from '../../lab/host.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { folderOf } from '../../lab/names.ts';
-import { getPinned, queryTcx } from '../../src/sys/bpf.ts';
+import { getPinned } from '../../src/sys/bpf.ts';
+import { queryTcx } from '../../src/sys/bpf_links.ts';
 import { close } from '../../src/sys/libc.ts';
 import { inNamespace } from './in_namespace.ts';
 

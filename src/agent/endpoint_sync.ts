@@ -83,7 +83,7 @@ export function planEndpoints(
         endpoints: new Map(served.map((endpoint) => [endpoint.address, endpoint])),
         attachments: [
           ...observed.attachments.filter(({ program }) => program !== 'endpoint_send'),
-          ...endpointAttachments(served),
+          ...endpointAttachments(served, found.by),
         ],
       },
     },
@@ -103,8 +103,9 @@ function concernsEndpoints(op: Op): boolean {
 
 /** The generation in use, or why there is none that could be changed. */
 function findGeneration({ attachments, generations, builds }: ObservedState) {
-  const name = attachments.find(({ program }) => program === 'vxlan_receive')?.generation;
-  if (name == null) return 'the programs are not attached: run `tartan join`';
+  const receiving = attachments.find(({ program }) => program === 'vxlan_receive');
+  if (receiving?.generation == null) return 'the programs are not attached: run `tartan join`';
+  const { generation: name, by } = receiving;
   const found = generations.get(name);
   const { settings, peers } = found ?? {};
   const isOfThisBuild =
@@ -115,5 +116,5 @@ function findGeneration({ attachments, generations, builds }: ObservedState) {
   if (!isOfThisBuild || peers === undefined) {
     return 'the programs in the kernel are not of this version: run `tartan join`';
   }
-  return { settings, peers };
+  return { settings, peers, by };
 }

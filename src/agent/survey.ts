@@ -9,6 +9,7 @@ import { type Prefix, parsePrefix } from '../net/prefix.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import type { LeaseRequest } from './acquire.ts';
 import { readIfPresent } from './atomic_file.ts';
+import { chooseAttach } from './attach_choice.ts';
 import type { Converger } from './converge.ts';
 import { surveyEndpoints } from './endpoints.ts';
 import { surveyNetfilter } from './netfilter.ts';
@@ -47,9 +48,12 @@ export async function surveyNode(
 ): Promise<Node> {
   const underlay = await findUnderlay(world.host, settings.underlay);
   const { links } = await converger.observe();
+  const { name } = underlay.interface;
+  const ways = await world.kernel.readAttachWays(settings.attach.by === 'xdp' ? name : null);
   return {
     ...underlay,
     links,
+    attach: chooseAttach(settings.attach, ways, name),
     endpoints: await surveyEndpoints(world.host, settings),
     netfilter: await surveyNetfilter(world.host, config, earlier?.netfilter ?? null),
   };

@@ -26,6 +26,8 @@ export interface Node {
   };
   /** The address that other nodes use for this one; the interface's own unless NAT is in between. */
   readonly publicIp: string;
+  /** How programs are attached here; `xdp`: the one for XDP as well. */
+  readonly attach: { readonly by: 'tcx' | 'clsact'; readonly xdp: boolean };
   /** Devices of the overlay that exist already, ours or not. */
   readonly links: readonly ObservedLink[];
   /** The pods that were made endpoints and are still there. */

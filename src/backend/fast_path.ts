@@ -36,7 +36,7 @@ export function decideFastPath({ fastPath }: VxlanConfig, node: Node, own: Lease
     isOn: true,
     conntrack: mayNat,
     endpoints: new Map(served.map((endpoint) => [endpoint.address, endpoint])),
-    attachments: endpointAttachments(served),
+    attachments: endpointAttachments(served, node.attach.by),
     warnings: [
       ...warnOfNetfilter(netfilter),
       ...strays.map(
@@ -48,9 +48,12 @@ export function decideFastPath({ fastPath }: VxlanConfig, node: Node, own: Lease
 }
 
 /** The sending program, once for each interface. */
-export function endpointAttachments(endpoints: Iterable<Endpoint>): Attachment[] {
+export function endpointAttachments(
+  endpoints: Iterable<Endpoint>,
+  by: Attachment['by'],
+): Attachment[] {
   const devices = new Set([...endpoints].map(({ device }) => device));
-  return [...devices].map((device) => ({ program: 'endpoint_send', device, hook: 'ingress' }));
+  return [...devices].map((device) => ({ program: 'endpoint_send', device, hook: 'ingress', by }));
 }
 
 const NONE: Netfilter = { nat: [], blindness: null, doubt: null, forward: [] };

@@ -24,6 +24,9 @@ const MAX_ARRAY_PEERS = 65_536;
 /** What an overlay that carries IPv4 must be able to carry (RFC 791), so that fragments can make any size. */
 const MIN_MTU = 68;
 
+/** Takes the outer headers off before GRO sees the packet. */
+const STRIP = 'vxlan_strip';
+
 export const vxlan: Backend = { type: 'vxlan', attributes, desired };
 
 function attributes(
@@ -64,6 +67,7 @@ function desired(
   const { name: underlay, address: underlayAddress } = node.interface;
   const { vni, port } = options;
   const fast = decideFastPath(options, node, own);
+  const { by, xdp } = node.attach;
   return {
     links: [
       {
@@ -97,10 +101,12 @@ function desired(
         gbp: options.gbp,
       },
       attachments: [
-        { program: 'vxlan_send', device, hook: 'egress' },
-        { program: 'vxlan_check', device, hook: 'ingress' },
-        { program: 'vxlan_receive', device: underlay, hook: 'ingress' },
+        { program: 'vxlan_send', device, hook: 'egress', by },
+        { program: 'vxlan_check', device, hook: 'ingress', by },
+        { program: 'vxlan_receive', device: underlay, hook: 'ingress', by },
         ...fast.attachments,
+        // Last: what it has stripped, only a vxlan_receive that knows of it can take.
+        ...(xdp ? [{ program: STRIP, device: underlay, hook: 'ingress', by: 'xdp' } as const] : []),
       ],
       peers: new Map(reachable.map(toPeer).map((peer) => [peer.subnet, peer])),
       endpoints: fast.endpoints,

@@ -1,7 +1,7 @@
 /** What the programs counted: sums over the CPUs. */
 import { lookupElement, possibleCpus } from '../sys/bpf.ts';
-import type { OpenMaps } from './generation.ts';
 import { counterNames, trafficLayout } from './layouts.gen.ts';
+import type { OpenMaps } from './open_map.ts';
 import { slotOf } from './peer_maps.ts';
 import { decodeStruct, type StructOf } from './struct_codec.ts';
 

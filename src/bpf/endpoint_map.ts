@@ -2,19 +2,22 @@
 import { TartanError } from '../errors.ts';
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import type { Endpoint } from '../plan/state.ts';
-import { lookupBatch, lookupElement, updateElement } from '../sys/bpf.ts';
-import type { OpenMaps } from './generation.ts';
+import { lookupBatch, lookupElement, readBatches, updateElement } from '../sys/bpf.ts';
 import { endpointLayout } from './layouts.gen.ts';
+import { fitValues, type OpenMap, type OpenMaps } from './open_map.ts';
 import type { DeviceIndexes } from './settings.ts';
 import { decodeStruct, encodeStruct, type StructOf } from './struct_codec.ts';
+
+export type EndpointMap = Pick<OpenMaps, 'endpoints'>;
 
 const UNKNOWN_MAC = '00:00:00:00:00:00';
 
 /** Every endpoint, by address; the device of one whose interface is gone is empty. */
-export function readEndpoints(maps: OpenMaps, devices: DeviceIndexes): Map<string, Endpoint> {
-  const { fd, maxEntries } = maps.endpoints;
-  const values = Buffer.alloc(endpointLayout.size * maxEntries);
-  const count = lookupBatch(fd, Buffer.alloc(4 * maxEntries), values, maxEntries);
+export function readEndpoints(maps: EndpointMap, devices: DeviceIndexes): Map<string, Endpoint> {
+  const { fd, maxEntries, valueSize } = maps.endpoints;
+  const found = Buffer.alloc(valueSize * maxEntries);
+  const count = lookupBatch(fd, Buffer.alloc(4 * maxEntries), found, maxEntries);
+  const values = fitValues(found, valueSize, endpointLayout.size);
   const endpoints = new Map<string, Endpoint>();
   for (let place = 0; place < count; place += 1) {
     const at = place * endpointLayout.size;
@@ -68,7 +71,7 @@ export function removeEndpoints(maps: OpenMaps, addresses: readonly string[]): v
 
 type EndpointStruct = StructOf<typeof endpointLayout>;
 
-function placeOf({ endpoints: { maxEntries } }: OpenMaps, address: number): number {
+function placeOf({ endpoints: { maxEntries } }: EndpointMap, address: number): number {
   return address % maxEntries;
 }
 
@@ -86,4 +89,16 @@ function readPlace(maps: OpenMaps, place: number): EndpointStruct {
 
 function writePlace(maps: OpenMaps, place: number, struct: EndpointStruct): void {
   updateElement(maps.endpoints.fd, keyOf(place), encodeStruct(endpointLayout, struct));
+}
+
+/** Endpoints of a map with another number of places; of two that have the same place now, one is left out. */
+export function moveEndpoints(from: OpenMap, to: OpenMap): void {
+  for (const { values, count } of readBatches(from.fd, from.keySize, from.valueSize)) {
+    const fitted = fitValues(values, from.valueSize, to.valueSize);
+    for (let at = 0; at < count; at += 1) {
+      const value = fitted.subarray(at * to.valueSize, (at + 1) * to.valueSize);
+      const address = value.readUInt32BE(endpointLayout.fields.address.offset);
+      if (address !== 0) updateElement(to.fd, keyOf(placeOf({ endpoints: to }, address)), value);
+    }
+  }
 }

@@ -1,22 +1,24 @@
 /** A generation: one load of the object, pinned under one name. */
-import { existsSync, readlinkSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TartanError } from '../errors.ts';
 import type { Generation } from '../plan/state.ts';
 import { getPinned, pinObject, readMapInfo, readProgramInfo } from '../sys/bpf.ts';
-import { loadObject, openLibrary, VerifierError } from '../sys/libbpf.ts';
+import { type LoadOptions, loadObject, openLibrary, VerifierError } from '../sys/libbpf.ts';
 import { close } from '../sys/libc.ts';
+import { inherit, keptMap, openHeritage } from './heritage.ts';
 import { mapLayouts } from './layouts.gen.ts';
-import { objectPath, programNames } from './object_file.ts';
+import type { ObjectFile } from './object_file.ts';
+import { type MapName, type OpenMap, type OpenMaps, openMapOf } from './open_map.ts';
 import {
   finishGeneration,
+  kindOfPinned,
   listGeneration,
   makePinFolder,
   type Pins,
   removeUnfinished,
+  withPinned,
 } from './pins.ts';
-
-export type MapName = keyof typeof mapLayouts;
 
 const mapNames = Object.keys(mapLayouts) as MapName[];
 
@@ -28,35 +30,62 @@ function maxEntries(subnetCount: number): Partial<Record<MapName, number>> {
   return { peers: subnetCount, sources: all, peer_counters: all };
 }
 
+/** What is to be loaded, and where to. */
+export interface Load {
+  readonly bpffs: string;
+  readonly pins: Pins;
+  readonly object: ObjectFile;
+  readonly generation: string;
+  readonly subnetCount: number;
+  /** The generation whose maps it takes over; null: it begins empty. */
+  readonly from: string | null;
+  /** Whether it numbers its subnets otherwise than that one. */
+  readonly renumbered: boolean;
+}
+
 /**
- * Loads the object and pins its maps and programs. Nothing of it counts until all of it is pinned.
+ * Loads the object and pins its maps and programs. Maps of the predecessor that are the same are used as they are; what
+ * stands in the others is copied. Nothing of it counts until all of it is pinned.
  * @throws TartanError `MISSING`, `KERNEL`
  */
-export function loadGeneration(bpffs: string, pins: Pins, name: string, subnetCount: number): void {
+export function loadGeneration(wanted: Load): void {
+  const { bpffs, pins, object, generation, from, renumbered } = wanted;
   removeUnfinished(pins);
-  const folder = pins.unfinished(name);
+  const folder = pins.unfinished(generation);
   makePinFolder(bpffs, folder);
-  const object = load(subnetCount);
+  using heritage = from === null ? null : openHeritage(pins, from, renumbered);
+  const kept = new Set<MapName>();
+  const loaded = load(wanted, (name, definition) => {
+    const fd = heritage && keptMap(heritage, name, definition);
+    if (fd !== null) kept.add(name);
+    return fd;
+  });
   try {
-    for (const map of mapNames) pinObject(object.mapFd(map), join(folder, map));
-    for (const program of programNames) pinObject(object.programFd(program), join(folder, program));
-    finishGeneration(pins, name);
+    for (const name of mapNames) {
+      const fd = loaded.mapFd(name);
+      const old = heritage?.[name];
+      if (old && !kept.has(name)) inherit(name, old, openMapOf(fd));
+      pinObject(fd, join(folder, name));
+    }
+    for (const program of object.programs)
+      pinObject(loaded.programFd(program), join(folder, program));
+    finishGeneration(pins, generation);
   } finally {
-    object.close();
+    loaded.close();
   }
 }
 
 const LOAD_HINT =
   'It takes libbpf 1.x (`apt-get install libbpf1`), a kernel with BPF, and the right to use it (CAP_BPF, CAP_NET_ADMIN).';
 
-function load(subnetCount: number) {
+function load({ object, subnetCount }: Load, reuse: NonNullable<LoadOptions<MapName>['reuse']>) {
   try {
     return loadObject({
-      path: objectPath('vxlan'),
+      path: object.path,
       maxEntries: maxEntries(subnetCount),
-      reuse: {},
+      reuse,
       maps: mapNames,
-      programs: programNames,
+      programs: object.programs,
     });
   } catch (cause) {
     if (cause instanceof VerifierError) {
@@ -92,11 +121,15 @@ export function programId(pins: Pins, generation: string, program: string): numb
 }
 
 /** What is wrong with a generation of this build, if anything: pins are missing, or they are not what we pin. */
-export function findFlaw(pins: Pins, generation: string): NonNullable<Generation['flaw']> | null {
+export function findFlaw(
+  pins: Pins,
+  generation: string,
+  { programs }: ObjectFile,
+): NonNullable<Generation['flaw']> | null {
   const there = new Set(listGeneration(pins, generation));
-  const missing = [...mapNames, ...programNames].filter((name) => !there.has(name));
+  const missing = [...mapNames, ...programs].filter((name) => !there.has(name));
   if (missing.length > 0) return { kind: 'incomplete', detail: `${missing.join(', ')} missing` };
-  for (const name of [...mapNames, ...programNames]) {
+  for (const name of [...mapNames, ...programs]) {
     const path = join(pins.generation(generation), name);
     const detail = withPinned(path, (fd) =>
       isMapName(name) ? foreignMap(fd, name) : foreignKind(fd, 'bpf-prog'),
@@ -128,27 +161,9 @@ function foreignMap(fd: number, name: MapName): string | null {
 
 /** What is pinned in place of a map or program, by the kernel's name for it; null: it is one. */
 function foreignKind(fd: number, wanted: 'bpf-map' | 'bpf-prog'): string | null {
-  const kind = readlinkSync(`/proc/self/fd/${fd}`).replace('anon_inode:', '');
+  const kind = kindOfPinned(fd);
   return kind === wanted ? null : `is a ${kind}, not a ${wanted}`;
 }
-
-/** Opens what is pinned at a path for as long as `use` runs. */
-export function withPinned<T>(path: string, use: (fd: number) => T): T {
-  const fd = getPinned(path);
-  try {
-    return use(fd);
-  } finally {
-    close(fd);
-  }
-}
-
-/** A pinned map, open. */
-export interface OpenMap {
-  readonly fd: number;
-  readonly maxEntries: number;
-}
-
-export type OpenMaps = Readonly<Record<MapName, OpenMap>> & Disposable;
 
 /** Opens a generation's maps: of one that has no flaw. */
 export function openMaps(pins: Pins, generation: string): OpenMaps {
@@ -159,7 +174,7 @@ export function openMaps(pins: Pins, generation: string): OpenMaps {
   try {
     for (const name of mapNames) {
       const fd = getPinned(join(pins.generation(generation), name));
-      open[name] = { fd, maxEntries: readMapInfo(fd).maxEntries };
+      open[name] = openMapOf(fd);
     }
   } catch (error) {
     closeAll();

@@ -1,27 +1,30 @@
-/** Programs on devices: TCX links (Linux 6.6 and later), pinned, so that they outlive the process. */
-import { dirname, join } from 'node:path';
+/** Programs on devices by links, TCX's (Linux 6.6 and later) and XDP's: pinned, so that they outlive the process. */
+import { dirname } from 'node:path';
 import { TartanError } from '../errors.ts';
+import { pinObject } from '../sys/bpf.ts';
 import {
   createTcxLink,
+  createXdpLink,
   detachLink,
-  type Hook,
-  pinObject,
   readLinkInfo,
   updateLink,
-} from '../sys/bpf.ts';
+} from '../sys/bpf_links.ts';
 import { close, SystemError } from '../sys/libc.ts';
-import { withPinned } from './generation.ts';
-import { linkName, listLinks, makePinFolder, type Pins, programOfLink, removePin } from './pins.ts';
+import {
+  linkName,
+  listLinks,
+  makePinFolder,
+  type Pins,
+  programOfLink,
+  removePin,
+  withPinned,
+} from './pins.ts';
+import { type AttachSite, type Found, isAt, type Place } from './place.ts';
 
-/** What a pinned link does. */
-export interface FoundLink {
+/** What a pinned link does. An `ifindex` of 0: its device is gone. */
+export interface FoundLink extends Found {
   /** Of the pin. */
   readonly name: string;
-  readonly program: string;
-  /** 0: its device is gone. */
-  readonly ifindex: number;
-  readonly hook: Hook;
-  readonly programId: number;
 }
 
 export function readLinks(pins: Pins): FoundLink[] {
@@ -32,38 +35,24 @@ export function readLinks(pins: Pins): FoundLink[] {
   }));
 }
 
-/** A program on one hook of one device. */
-export interface Place {
-  readonly program: string;
-  readonly ifindex: number;
-  readonly hook: Hook;
-}
-
 /**
- * Attaches a generation's program. A link that is there already gets the new program in place, without a packet in
- * between that sees none. Links whose devices are gone are swept away.
+ * Attaches a program. A link that is there already gets the new program in place, without a packet in between that sees
+ * none. Links whose devices are gone are swept away.
  */
-export function attach(bpffs: string, pins: Pins, place: Place, generation: string): void {
-  withPinned(join(pins.generation(generation), place.program), (programFd) => {
-    const found = readLinks(pins);
-    for (const { name, ifindex } of found) if (ifindex === 0) unpin(pins, name);
-    const there = found.find((link) => isAt(place, link));
-    if (there) withPinned(pins.link(there.name), (link) => updateLink(link, programFd));
-    else pinLink(bpffs, pins, place, programFd);
-  });
+export function attachLink(place: Place & AttachSite, programFd: number): void {
+  const { pins } = place;
+  const found = readLinks(pins);
+  for (const { name, ifindex } of found) if (ifindex === 0) unpin(pins, name);
+  const there = found.find((link) => isAt(place, link));
+  if (there) withPinned(pins.link(there.name), (link) => updateLink(link, programFd));
+  else pinLink(place, programFd);
 }
 
-function isAt(place: Place, link: FoundLink): boolean {
-  return (
-    link.program === place.program && link.ifindex === place.ifindex && link.hook === place.hook
-  );
-}
-
-function pinLink(bpffs: string, pins: Pins, place: Place, programFd: number): void {
-  const { program, ifindex, hook } = place;
-  const path = pins.link(linkName(program, ifindex));
+function pinLink(place: Place & AttachSite, programFd: number): void {
+  const { pins, bpffs } = place;
+  const path = pins.link(linkName(place.program, place.ifindex));
   makePinFolder(bpffs, dirname(path));
-  const link = createLink(programFd, ifindex, hook);
+  const link = place.by === 'xdp' ? createXdp(programFd, place) : createTcx(programFd, place);
   try {
     pinObject(link, path);
   } finally {
@@ -71,27 +60,51 @@ function pinLink(bpffs: string, pins: Pins, place: Place, programFd: number): vo
   }
 }
 
-function createLink(programFd: number, ifindex: number, hook: Hook): number {
+function createTcx(programFd: number, { ifindex, hook }: Place): number {
   try {
     return createTcxLink(programFd, ifindex, hook);
   } catch (cause) {
     if (!(cause instanceof SystemError) || cause.errno !== 'EINVAL') throw cause;
     throw new TartanError(
       'MISSING',
-      'this kernel has no TCX, by which the programs are attached',
-      'It takes Linux 6.6 or later.',
+      'this kernel has no TCX, by which the programs are to be attached',
+      'It takes Linux 6.6 or later; or give --attach clsact.',
       { cause },
     );
   }
 }
 
+/** By the driver; where it has none, by the kernel's generic way, if that is allowed. */
+function createXdp(programFd: number, { ifindex, genericXdp }: Place & AttachSite): number {
+  try {
+    return createXdpLink(programFd, ifindex, 'native');
+  } catch (cause) {
+    if (!(cause instanceof SystemError)) throw cause;
+    if (cause.errno === 'EOPNOTSUPP' && genericXdp)
+      return createXdpLink(programFd, ifindex, 'generic');
+    throw new TartanError(
+      'INTERFACE',
+      `XDP cannot be attached: ${XDP_REASONS[cause.errno] ?? cause.errno}`,
+      XDP_HINT,
+      { cause },
+    );
+  }
+}
+
+const XDP_HINT = 'Leave --attach out, or insist with --force.';
+const XDP_REASONS: Readonly<Record<string, string>> = {
+  EOPNOTSUPP: "the driver has no native XDP, or not with the interface's features as they are set",
+  EBUSY: 'somebody else has a program there',
+  EEXIST: 'somebody else has a program there',
+};
+
 /** Takes the program off that device at once, and unpins the link. */
-export function detach(pins: Pins, place: Place): void {
+export function detachLinks(pins: Pins, place: Place): void {
   for (const link of readLinks(pins)) if (isAt(place, link)) unpin(pins, link.name);
 }
 
 /** Takes the programs off all devices, and unpins the links, those too whose devices are gone. */
-export function detachAll(pins: Pins): void {
+export function detachAllLinks(pins: Pins): void {
   for (const name of listLinks(pins)) unpin(pins, name);
 }
 

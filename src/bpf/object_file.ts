@@ -11,17 +11,23 @@ export const programNames = [
   'vxlan_strip',
 ] as const;
 
-/** Where the object lies. */
+/** An object, and the programs of it that are pinned. */
+export interface ObjectFile {
+  readonly path: string;
+  readonly programs: readonly string[];
+}
+
+/** Where an object lies that has been built. */
 export function objectPath(object: string): string {
   return fileURLToPath(new URL(`../../build/bpf/${object}.o`, import.meta.url));
 }
 
+export const builtObject: ObjectFile = { path: objectPath('vxlan'), programs: programNames };
+
 /** A hash of the object file; null: it has not been built. */
-export function readBuild(object: string): string | null {
+export function readBuild({ path }: ObjectFile): string | null {
   try {
-    return createHash('sha256')
-      .update(readFileSync(objectPath(object)))
-      .digest('hex');
+    return createHash('sha256').update(readFileSync(path)).digest('hex');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;

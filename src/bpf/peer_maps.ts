@@ -9,19 +9,21 @@ import type { Peer } from '../plan/state.ts';
 import {
   deleteElement,
   lookupBatch,
-  lookupElement,
   nextKey,
   possibleCpus,
   updateBatch,
   updateElement,
 } from '../sys/bpf.ts';
-import type { OpenMaps } from './generation.ts';
 import { lpmKeyLayout, peerLayout, trafficLayout } from './layouts.gen.ts';
-import { readSettingsStruct, writeIrregular } from './settings.ts';
+import { fitValues, lookupStruct, type OpenMaps } from './open_map.ts';
+import { readSettingsStruct, type SettingsMap, writeIrregular } from './settings.ts';
 import { removeSource, writeSources } from './source_map.ts';
 import { decodeStruct, encodeStruct, type StructOf } from './struct_codec.ts';
 
 type PeerStruct = StructOf<typeof peerLayout>;
+
+/** Where peers stand, and what tells their places. */
+export type PeerMaps = Pick<OpenMaps, 'settings_map' | 'peers' | 'peers_lpm'>;
 
 /** What of the settings says where a subnet's place is. */
 interface Numbering {
@@ -30,7 +32,7 @@ interface Numbering {
   readonly count: number;
 }
 
-function readNumbering(maps: OpenMaps): Numbering {
+export function readNumbering(maps: SettingsMap): Numbering {
   const settings = readSettingsStruct(maps);
   const length = 32 - settings.subnet_shift;
   return { length, first: settings.first_subnet * prefixSize(length), count: settings.peer_count };
@@ -44,14 +46,14 @@ function placeOf(numbering: Numbering, subnet: Prefix): number | null {
 }
 
 /** Where a subnet's traffic is counted in `peer_counters`; null: nobody holds it, and it is not one of the array's. */
-export function slotOf(maps: OpenMaps, subnet: string): number | null {
+export function slotOf(maps: PeerMaps, subnet: string): number | null {
   const place = placeOf(readNumbering(maps), parsePrefix(subnet));
   if (place !== null) return place;
   return readTrie(maps).find((entry) => entry.subnet === subnet)?.peer.slot ?? null;
 }
 
 /** Every peer, by subnet. */
-export function readPeers(maps: OpenMaps): Map<string, Peer> {
+export function readPeers(maps: PeerMaps): Map<string, Peer> {
   const numbering = readNumbering(maps);
   const size = prefixSize(numbering.length);
   const peers = new Map<string, Peer>();
@@ -67,18 +69,22 @@ function toPeer(subnet: string, { address, mac }: PeerStruct): Peer {
   return { subnet, publicIp: formatIpv4(address), mac };
 }
 
-function readArray(maps: OpenMaps): { place: number; peer: PeerStruct }[] {
+function readArray(maps: PeerMaps): { place: number; peer: PeerStruct }[] {
   const { values, places } = readPlaces(maps);
   return places.map(({ place, at }) => ({ place, peer: decodeStruct(peerLayout, values, at) }));
 }
 
 /** The places of the array that somebody holds, and where in the values each begins. */
-function readPlaces(maps: OpenMaps): { values: Buffer; places: { place: number; at: number }[] } {
-  const { fd, maxEntries } = maps.peers;
+export function readPlaces(maps: PeerMaps): {
+  values: Buffer;
+  places: { place: number; at: number }[];
+} {
+  const { fd, maxEntries, valueSize } = maps.peers;
   const keys = Buffer.alloc(4 * maxEntries);
-  const values = Buffer.alloc(peerLayout.size * maxEntries);
+  const found = Buffer.alloc(valueSize * maxEntries);
   const places: { place: number; at: number }[] = [];
-  const count = lookupBatch(fd, keys, values, maxEntries);
+  const count = lookupBatch(fd, keys, found, maxEntries);
+  const values = fitValues(found, valueSize, peerLayout.size);
   const { offset } = peerLayout.fields.valid;
   for (let number = 0; number < count; number += 1) {
     const at = number * peerLayout.size;
@@ -99,19 +105,16 @@ function readAddresses(maps: OpenMaps): { slot: number; address: number }[] {
   ];
 }
 
-function readTrie(maps: OpenMaps): { subnet: string; peer: PeerStruct }[] {
+export function readTrie(maps: PeerMaps): { subnet: string; peer: PeerStruct }[] {
   const found: { subnet: string; peer: PeerStruct }[] = [];
   let key: Buffer | null = null;
   for (;;) {
     const next: Buffer = Buffer.alloc(lpmKeyLayout.size);
     if (!nextKey(maps.peers_lpm.fd, key, next)) return found;
-    const value = Buffer.alloc(peerLayout.size);
-    if (lookupElement(maps.peers_lpm.fd, next, value)) {
+    const peer = lookupStruct(maps.peers_lpm, peerLayout, next);
+    if (peer) {
       const { address, length } = decodeStruct(lpmKeyLayout, next);
-      found.push({
-        subnet: formatPrefix(prefixOf(address, length)),
-        peer: decodeStruct(peerLayout, value),
-      });
+      found.push({ subnet: formatPrefix(prefixOf(address, length)), peer });
     }
     key = next;
   }

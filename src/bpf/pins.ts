@@ -3,10 +3,20 @@
  * by name, and `links/` with a link for each place that a program is attached to. bpffs allows no dots in names, which
  * devices may have: so a place is told by the device's index.
  */
-import { existsSync, readdirSync, renameSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  statfsSync,
+  unlinkSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { messageOf, TartanError } from '../errors.ts';
 import { makeFolders } from '../folders.ts';
+import { getPinned } from '../sys/bpf.ts';
+import { close } from '../sys/libc.ts';
 
 /** `BPF_FS_MAGIC`, <linux/magic.h>. */
 const BPF_FS_MAGIC = 0xcafe4a11;
@@ -17,7 +27,11 @@ const UNFINISHED = 'new-';
 /** An empty folder that tells whose pins these are: the inode of the network namespace. */
 const OWNER = 'netns-';
 
+/** An empty folder for each device whose clsact qdisc we made, by its index. */
+const CLSACT = 'clsact-';
+
 export interface Pins {
+  readonly network: string;
   readonly root: string;
   generation(name: string): string;
   unfinished(name: string): string;
@@ -28,6 +42,7 @@ export interface Pins {
 export function pinsOf(bpffs: string, network: string): Pins {
   const root = join(bpffs, 'tartan', network);
   return {
+    network,
     root,
     generation: (name) => join(root, name),
     unfinished: (name) => join(root, `${UNFINISHED}${name}`),
@@ -62,7 +77,8 @@ export function listGeneration(pins: Pins, name: string): string[] {
 /** Names of the generations that are pinned and complete. */
 export function listGenerations(pins: Pins): string[] {
   return listFolder(pins.root).filter(
-    (name) => name !== 'links' && !name.startsWith(UNFINISHED) && !name.startsWith(OWNER),
+    (name) =>
+      name !== 'links' && ![UNFINISHED, OWNER, CLSACT].some((note) => name.startsWith(note)),
   );
 }
 
@@ -79,6 +95,22 @@ export function claimPins(bpffs: string, pins: Pins, networkNamespace: number): 
   for (const inode of listOwners(pins)) {
     if (inode !== networkNamespace) removeIfEmpty(join(pins.root, `${OWNER}${inode}`));
   }
+}
+
+/** Indexes of the devices whose clsact qdisc we made. */
+export function listMadeQdiscs(pins: Pins): number[] {
+  return listFolder(pins.root)
+    .filter((name) => name.startsWith(CLSACT))
+    .map((name) => Number(name.slice(CLSACT.length)));
+}
+
+/** Writes down that a device's clsact qdisc is of our making. */
+export function noteMadeQdisc(bpffs: string, pins: Pins, ifindex: number): void {
+  makePinFolder(bpffs, join(pins.root, `${CLSACT}${ifindex}`));
+}
+
+export function forgetMadeQdisc(pins: Pins, ifindex: number): void {
+  removeIfEmpty(join(pins.root, `${CLSACT}${ifindex}`));
 }
 
 /** Names of the pinned links. */
@@ -176,4 +208,19 @@ function removeIfEmpty(path: string): boolean {
     if (code === 'ENOTEMPTY' || code === 'EBUSY' || code === 'EPERM') return false;
     throw error;
   }
+}
+
+/** Opens what is pinned at a path for as long as `use` runs. */
+export function withPinned<T>(path: string, use: (fd: number) => T): T {
+  const fd = getPinned(path);
+  try {
+    return use(fd);
+  } finally {
+    close(fd);
+  }
+}
+
+/** What is open, by the kernel's name for it: `bpf-map`, `bpf-prog`, `bpf_link`. */
+export function kindOfPinned(fd: number): string {
+  return readlinkSync(`/proc/self/fd/${fd}`).replace('anon_inode:', '');
 }

@@ -2,10 +2,10 @@
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, parsePrefix, prefixMask, prefixOf } from '../net/prefix.ts';
 import type { VxlanSettings } from '../plan/state.ts';
-import { lookupElement, updateElement } from '../sys/bpf.ts';
-import type { OpenMaps } from './generation.ts';
+import { updateElement } from '../sys/bpf.ts';
 import { settingsLayout } from './layouts.gen.ts';
-import { decodeStruct, encodeStruct, type StructOf } from './struct_codec.ts';
+import { lookupStruct, type OpenMaps } from './open_map.ts';
+import { encodeStruct, type StructOf } from './struct_codec.ts';
 
 /** Interface indexes by name, and back. */
 export interface DeviceIndexes {
@@ -17,10 +17,13 @@ type SettingsStruct = StructOf<typeof settingsLayout>;
 
 const KEY = Buffer.alloc(4);
 
-export function readSettingsStruct(maps: OpenMaps): SettingsStruct {
-  const value = Buffer.alloc(settingsLayout.size);
-  lookupElement(maps.settings_map.fd, KEY, value);
-  return decodeStruct(settingsLayout, value);
+/** What a map is read of: other versions' have the settings too, and maybe not the rest. */
+export type SettingsMap = Pick<OpenMaps, 'settings_map'>;
+
+export function readSettingsStruct(maps: SettingsMap): SettingsStruct {
+  const struct = lookupStruct(maps.settings_map, settingsLayout, KEY);
+  if (struct === null) throw new Error('an array has no element 0');
+  return struct;
 }
 
 export function writeSettingsStruct(maps: OpenMaps, settings: SettingsStruct): void {
@@ -28,7 +31,7 @@ export function writeSettingsStruct(maps: OpenMaps, settings: SettingsStruct): v
 }
 
 /** What stands in the map; null: nothing yet, or a device that it names is gone. */
-export function readSettings(maps: OpenMaps, devices: DeviceIndexes): VxlanSettings | null {
+export function readSettings(maps: SettingsMap, devices: DeviceIndexes): VxlanSettings | null {
   const struct = readSettingsStruct(maps);
   const device = devices.nameOf(struct.device_index);
   const underlay = devices.nameOf(struct.underlay_index);

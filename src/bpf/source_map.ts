@@ -1,7 +1,7 @@
 /** The `sources` map: the PublicIPs from which packets are accepted, each with the slot that counts them. */
 import { deleteElement, updateBatch } from '../sys/bpf.ts';
-import type { OpenMaps } from './generation.ts';
 import { sourceLayout } from './layouts.gen.ts';
+import type { OpenMaps } from './open_map.ts';
 
 /** Addresses are numbers, 10.0.0.1 being 0x0a000001; the map has them in network byte order. */
 export function writeSources(

@@ -108,11 +108,17 @@ export const OPTIONS = {
     help: 'folder for what teardown and renew must know',
     commands: ['join', 'renew', 'watch', 'endpoint', 'teardown'],
   },
+  attach: {
+    value: choice('<how>', ['auto', 'tcx', 'clsact', 'xdp']),
+    initial: 'auto',
+    help: 'how programs are attached: tcx, or clsact for Linux before 6.6; auto takes tcx where there is it; xdp: and one program more by XDP on the underlay',
+    commands: NODE,
+  },
   force: {
     value: toggle(),
     initial: false,
-    help: 'replace a different config',
-    commands: ['init-config'],
+    help: 'init-config: replace a different config; join and watch: --attach xdp also where it is slower',
+    commands: ['init-config', 'join', 'watch'],
   },
   'keep-lease': {
     value: toggle(),

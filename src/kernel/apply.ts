@@ -1,8 +1,12 @@
+import { attach, detach } from '../bpf/attach.ts';
+import { copyTraffic } from '../bpf/copy_traffic.ts';
 import { removeEndpoints, writeEndpoints } from '../bpf/endpoint_map.ts';
-import { loadGeneration, type OpenMaps, openMaps } from '../bpf/generation.ts';
-import { attach, detach, type Place } from '../bpf/links.ts';
+import { loadGeneration, openMaps } from '../bpf/generation.ts';
+import type { ObjectFile } from '../bpf/object_file.ts';
+import type { OpenMaps } from '../bpf/open_map.ts';
 import { removePeers, writePeers } from '../bpf/peer_maps.ts';
 import { claimPins, type Pins, removeEmptyFolders, removeGeneration } from '../bpf/pins.ts';
+import type { Place } from '../bpf/place.ts';
 import { type DeviceIndexes, writeSettings } from '../bpf/settings.ts';
 import type { Op } from '../plan/op.ts';
 import type { Address, Attachment, Link, Route } from '../plan/state.ts';
@@ -16,6 +20,9 @@ export interface Site {
   readonly pins: Pins;
   readonly devices: DeviceIndexes;
   readonly networkNamespace: number;
+  readonly object: ObjectFile;
+  /** Whether XDP may run without the driver's help. */
+  readonly genericXdp: boolean;
 }
 
 /** Carries out one op. */
@@ -49,14 +56,16 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
       );
     case 'bpf.load':
       claimPins(bpffs, pins, site.networkNamespace);
-      return loadGeneration(bpffs, pins, op.generation, op.subnetCount);
+      return loadGeneration({ ...op, bpffs, pins, object: site.object });
+    case 'traffic.copy':
+      return withMaps(pins, op.generation, (maps) => copyTraffic(pins, op.from, maps));
     case 'bpf.unload':
       removeGeneration(pins, op.generation);
       return removeEmptyFolders(pins);
     case 'bpf.attach':
       claimPins(bpffs, pins, site.networkNamespace);
       if (hasVanished(devices, op.attachment)) return;
-      return attach(bpffs, pins, placeOf(devices, op.attachment), op.generation);
+      return attach({ ...site, ...placeOf(devices, op.attachment) }, op.generation);
     case 'bpf.detach':
       if (hasVanished(devices, op.attachment)) return;
       detach(pins, placeOf(devices, op.attachment));
@@ -98,8 +107,8 @@ function formatRoute({ destination, via, device, onlink }: Route): string {
   return `${destination} via ${via} dev ${device}${onlink ? ' onlink' : ''} proto ${ROUTE_PROTOCOL}`;
 }
 
-function placeOf(devices: DeviceIndexes, { program, device, hook }: Attachment): Place {
-  return { program, hook, ifindex: requireDevice(devices, device) };
+function placeOf(devices: DeviceIndexes, { program, device, hook, by }: Attachment): Place {
+  return { program, hook, by, ifindex: requireDevice(devices, device) };
 }
 
 /** Pods come and go while ops are carried out: what was to be done on their interfaces is done. */

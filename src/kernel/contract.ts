@@ -8,6 +8,11 @@ export interface Kernel {
    * @throws TartanError `MISSING` naming what it takes
    */
   requireReady(): Promise<void>;
+  /**
+   * How programs can be attached here. Reads only.
+   * @param xdpOn an interface, if XDP on it is of interest
+   */
+  readAttachWays(xdpOn: string | null): Promise<AttachWays>;
   /** What of ours stands in the kernel now, and what stands in our way. Reads only. */
   observe(): Promise<ObservedState>;
   /** Carries out one op; rejects with `KERNEL` (or a more exact code) naming op and object. */
@@ -15,6 +20,24 @@ export interface Kernel {
   /** For teardown, after its ops: removes what no diff shows, such as the pin of a link whose device is gone. */
   sweep(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface AttachWays {
+  readonly tcx: boolean;
+  /** null: it was not asked for. */
+  readonly xdp: XdpWays | null;
+}
+
+/** XDP on an interface. */
+export interface XdpWays {
+  /** Whether there is a program for it. */
+  readonly isBuilt: boolean;
+  /** `veth`, `bond`, …; null for hardware. */
+  readonly kind: string | null;
+  /** Whether the driver runs it; null: the kernel does not say. */
+  readonly native: boolean | null;
+  /** Id of somebody else's program there. */
+  readonly foreignProgram: number | null;
 }
 
 /** A network interface of the host. */

@@ -1,12 +1,14 @@
 /** The kernel, for real: iproute2 for devices, addresses and routes, bpf(2) for programs and maps. */
 
+import { detachAll } from '../bpf/attach.ts';
 import { requireLibrary } from '../bpf/generation.ts';
-import { detachAll } from '../bpf/links.ts';
+import { builtObject, type ObjectFile } from '../bpf/object_file.ts';
 import { pinsOf, removeEmptyFolders, removeUnfinished, requireBpffs } from '../bpf/pins.ts';
 import { messageOf, TartanError } from '../errors.ts';
 import type { Op } from '../plan/op.ts';
 import { indexOfInterface, nameOfInterface } from '../sys/interfaces.ts';
 import { applyOp } from './apply.ts';
+import { readAttachWays } from './attach_ways.ts';
 import type { Kernel } from './contract.ts';
 import { observe } from './observe.ts';
 
@@ -17,19 +19,25 @@ export interface KernelOptions {
   readonly bpffs: string;
   /** Inode of this process's network namespace. */
   readonly networkNamespace: number;
+  /** Whether XDP may run without the driver's help. */
+  readonly genericXdp?: boolean;
+  /** What to load, where it is not what has been built. */
+  readonly object?: ObjectFile;
 }
 
 const devices = { indexOf: indexOfInterface, nameOf: nameOfInterface };
 
 /** The kernel of this process's network namespace. */
-export function openKernel({ network, bpffs, networkNamespace }: KernelOptions): Kernel {
-  const site = { network, bpffs, pins: pinsOf(bpffs, network), devices, networkNamespace };
+export function openKernel(options: KernelOptions): Kernel {
+  const { network, bpffs, object = builtObject, genericXdp = false } = options;
+  const site = { ...options, pins: pinsOf(bpffs, network), devices, object, genericXdp };
   const { pins } = site;
   return {
     async requireReady() {
       requireLibrary();
       requireBpffs(bpffs);
     },
+    readAttachWays: (xdpOn) => readAttachWays({ pins, programs: object.programs }, xdpOn),
     observe: () => observe(site),
     async apply(op) {
       try {

@@ -1,7 +1,9 @@
+import { readAttached } from '../bpf/attach.ts';
 import { readEndpoints } from '../bpf/endpoint_map.ts';
 import { findFlaw, openMaps, programId } from '../bpf/generation.ts';
+import { readHeritage } from '../bpf/heritage.ts';
 import { readLinks } from '../bpf/links.ts';
-import { readBuild } from '../bpf/object_file.ts';
+import { type ObjectFile, readBuild } from '../bpf/object_file.ts';
 import { readPeers } from '../bpf/peer_maps.ts';
 import { listGenerations, listOwners, type Pins } from '../bpf/pins.ts';
 import { type DeviceIndexes, readSettings } from '../bpf/settings.ts';
@@ -30,17 +32,18 @@ export interface Scope {
   readonly network: string;
   readonly pins: Pins;
   readonly devices: DeviceIndexes;
+  readonly object: ObjectFile;
   /** Inode of this process's. */
   readonly networkNamespace: number;
 }
 
 /** What of ours stands in the kernel. */
 export async function observe(scope: Scope): Promise<ObservedState> {
-  const { network, pins, devices } = scope;
+  const { network, pins, devices, object } = scope;
   requireOwnPins(scope);
   const [interfaces, allRoutes] = await Promise.all([readIpInterfaces(), observeRoutes()]);
   const links = await observeLinks(network, interfaces);
-  const build = readBuild('vxlan');
+  const build = readBuild(object);
   const ours = new Set(links.filter(({ kind }) => kind !== 'foreign').map(({ name }) => name));
   return {
     links,
@@ -53,7 +56,7 @@ export async function observe(scope: Scope): Promise<ObservedState> {
         })),
       ),
     routes: allRoutes.filter(({ device }) => ours.has(device)),
-    generations: observeGenerations(pins, devices, build),
+    generations: observeGenerations(scope, build),
     attachments: observeAttachments(pins, devices),
     builds: { vxlan: build },
   };
@@ -86,17 +89,16 @@ async function observeRoutes(): Promise<Route[]> {
 
 const UNREAD: Generation = { settings: null, peers: new Map(), endpoints: new Map() };
 
-/** What stands in the maps is read only where this version made them: another one's may be laid out otherwise. */
+/** Of what other versions have made, that is read which this one could take over. */
 function observeGenerations(
-  pins: Pins,
-  devices: DeviceIndexes,
+  { pins, devices, object }: Scope,
   build: string | null,
 ): Map<string, Generation> {
   const ours = build === null ? null : generationPrefix('vxlan', build);
   return new Map(
     listGenerations(pins).map((name): [string, Generation] => {
-      if (ours === null || !name.startsWith(ours)) return [name, UNREAD];
-      const flaw = findFlaw(pins, name);
+      if (ours === null || !name.startsWith(ours)) return [name, readHeritage(pins, name, devices)];
+      const flaw = findFlaw(pins, name, object);
       if (flaw) return [name, { ...UNREAD, flaw }];
       using maps = openMaps(pins, name);
       const settings = readSettings(maps, devices);
@@ -107,11 +109,11 @@ function observeGenerations(
 
 function observeAttachments(pins: Pins, devices: DeviceIndexes): ObservedState['attachments'] {
   const generations = listGenerations(pins);
-  return readLinks(pins).flatMap(({ program, ifindex, hook, programId: id }) => {
+  return readAttached(pins).flatMap(({ program, ifindex, hook, by, programId: id }) => {
     const device = devices.nameOf(ifindex);
     // A link whose device is gone does nothing; attaching anew replaces its pin, teardown removes it.
     if (device === undefined) return [];
     const generation = generations.find((name) => programId(pins, name, program) === id) ?? null;
-    return [{ program, device, hook, generation }];
+    return [{ program, device, hook, by, generation }];
   });
 }

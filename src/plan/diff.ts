@@ -1,10 +1,6 @@
 /** From what is and what is to be to the steps in between: pure. */
-import {
-  diffDataplane,
-  loadGeneration,
-  orphanedAttachments,
-  staleGenerations,
-} from './diff_dataplane.ts';
+import { diffDataplane, orphanedAttachments, supersededAttachments } from './diff_dataplane.ts';
+import { loadGeneration, staleGenerations } from './diff_generation.ts';
 import { diffLinks } from './diff_links.ts';
 import type { Op } from './op.ts';
 import type { DesiredState, ObservedState, Route } from './state.ts';
@@ -31,11 +27,12 @@ export function diff(desired: DesiredState, observed: ObservedState): Op[] {
   return [
     ...changeRoutes('routes.remove', routes.surplus),
     // What can fail for want of something on the host comes before anything is taken away or made.
-    ...loadGeneration(desired.dataplane, observed),
+    ...loadGeneration(desired.dataplane, here),
     ...links.remove,
     ...orphanedAttachments(desired, here),
     ...links.add,
     ...diffDataplane(desired.dataplane, here, links.replaced),
+    ...supersededAttachments(desired, here),
     ...links.open,
     // The new one first: with the last address of a device, the kernel removes all its routes.
     ...addresses.missing.map((address): Op => ({ op: 'address.add', address })),

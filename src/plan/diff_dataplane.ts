@@ -1,14 +1,13 @@
-import { TartanError } from '../errors.ts';
+import { holdings, predecessor, wantedGeneration } from './diff_generation.ts';
 import type { Op } from './op.ts';
-import {
-  type Attachment,
-  type Dataplane,
-  type DesiredState,
-  type Endpoint,
-  generationName,
-  type ObservedState,
-  type Peer,
-  type VxlanSettings,
+import type {
+  Attachment,
+  Dataplane,
+  DesiredState,
+  Endpoint,
+  ObservedState,
+  Peer,
+  VxlanSettings,
 } from './state.ts';
 
 /**
@@ -24,7 +23,8 @@ export function diffDataplane(
   if (desired === null) return [];
   const { settings } = desired;
   const generation = wantedGeneration(desired, observed);
-  const found = observed.generations.get(generation);
+  const found = holdings(desired, observed);
+  const from = predecessor(desired, observed);
   const stale =
     found?.settings == null || replaced.has(settings.device) || replaced.has(settings.underlay);
   const peers = diffPeers(desired.peers, found?.peers ?? new Map());
@@ -39,60 +39,42 @@ export function diffDataplane(
       ? [{ op: 'peers.write', generation, peers: peers.write } as const]
       : []),
     ...diffEndpoints(generation, desired.endpoints, found?.endpoints ?? new Map()),
+    // By subnet, which has a place now: as late as can be, for what is counted there afterwards is not seen here.
+    ...(from?.renumbered ? [{ op: 'traffic.copy', from: from.name, generation } as const] : []),
     ...desired.attachments
       .filter((wanted) => !isAttached(wanted, generation, observed))
       .map((attachment): Op => ({ op: 'bpf.attach', attachment, generation })),
   ];
 }
 
-/**
- * The generation that is wanted, if it is not there whole.
- * @throws TartanError `PINS_FOREIGN` if its name is taken by something that is not ours; `MISSING`
- */
-export function loadGeneration(desired: Dataplane | null, observed: ObservedState): Op[] {
-  if (desired === null) return [];
-  const { object, settings } = desired;
-  const generation = wantedGeneration(desired, observed);
-  const found = observed.generations.get(generation);
-  if (found?.flaw?.kind === 'foreign') {
-    throw new TartanError(
-      'PINS_FOREIGN',
-      `what is pinned as ${generation} is not ours: ${found.flaw.detail}`,
-      'Run `tartan teardown`, which removes the pins, then `tartan join`.',
-    );
-  }
-  if (found && !found.flaw) return [];
-  return [{ op: 'bpf.load', object, generation, subnetCount: settings.subnetCount }];
-}
-
 /** Programs that stand where they are no longer wanted, on devices that stay. */
 export function orphanedAttachments(desired: DesiredState, observed: ObservedState): Op[] {
   const wanted = desired.dataplane?.attachments ?? [];
-  return observed.attachments
-    .filter((found) => !wanted.some((attachment) => samePlace(attachment, found)))
-    .map(
-      ({ program, device, hook }): Op => ({
-        op: 'bpf.detach',
-        attachment: { program, device, hook },
-      }),
-    );
+  return detachments(observed, (found) => !wanted.some((one) => samePlace(one, found)));
 }
 
-/** Generations that nothing is to use any more. */
-export function staleGenerations(desired: Dataplane | null, observed: ObservedState): Op[] {
-  const keep = desired && wantedGeneration(desired, observed);
-  return [...observed.generations.keys()]
-    .filter((generation) => generation !== keep)
-    .map((generation): Op => ({ op: 'bpf.unload', generation }));
+/** Programs that are wanted where they stand, by other means: they go when those have taken over. */
+export function supersededAttachments(desired: DesiredState, observed: ObservedState): Op[] {
+  const wanted = desired.dataplane?.attachments ?? [];
+  return detachments(
+    observed,
+    (found) =>
+      wanted.some((one) => samePlace(one, found)) && !wanted.some((one) => sameMeans(one, found)),
+  );
 }
 
-function wantedGeneration({ object, settings }: Dataplane, { builds }: ObservedState): string {
-  const build = builds[object];
-  if (build !== null) return generationName(object, build, settings);
-  throw new TartanError(
-    'MISSING',
-    `the BPF programs have not been built: there is no build/bpf/${object}.o`,
-    'Run `make bpf`, which needs clang and libbpf-dev (`apt-get install clang libbpf-dev`).',
+/** XDP first: what it has stripped, nobody takes without the others. */
+function detachments({ attachments }: ObservedState, isOver: (found: Attachment) => boolean): Op[] {
+  const over = attachments.filter(isOver);
+  const inOrder = [
+    ...over.filter(({ by }) => by === 'xdp'),
+    ...over.filter(({ by }) => by !== 'xdp'),
+  ];
+  return inOrder.map(
+    ({ program, device, hook, by }): Op => ({
+      op: 'bpf.detach',
+      attachment: { program, device, hook, by },
+    }),
   );
 }
 
@@ -100,12 +82,16 @@ function wantedGeneration({ object, settings }: Dataplane, { builds }: ObservedS
 function isAttached(wanted: Attachment, generation: string, observed: ObservedState): boolean {
   if (observed.generations.get(generation)?.flaw) return false;
   return observed.attachments.some(
-    (found) => samePlace(wanted, found) && found.generation === generation,
+    (found) => sameMeans(wanted, found) && found.generation === generation,
   );
 }
 
 function samePlace(a: Attachment, b: Attachment): boolean {
   return a.program === b.program && a.device === b.device && a.hook === b.hook;
+}
+
+function sameMeans(a: Attachment, b: Attachment): boolean {
+  return samePlace(a, b) && a.by === b.by;
 }
 
 function sameSettings(a: VxlanSettings | null, b: VxlanSettings): boolean {

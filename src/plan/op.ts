@@ -24,7 +24,13 @@ export type Op =
       readonly object: 'vxlan';
       readonly generation: string;
       readonly subnetCount: number;
+      /** The generation whose maps it takes over. */
+      readonly from: string | null;
+      /** Whether its subnets have other places than that one's: then it takes neither settings nor peers. */
+      readonly renumbered: boolean;
     }
+  /** Count on where another generation, numbered otherwise, has counted up to now: by subnet. */
+  | { readonly op: 'traffic.copy'; readonly from: string; readonly generation: string }
   /** Unpin a generation. */
   | { readonly op: 'bpf.unload'; readonly generation: string }
   /** Attach a program, or put it in the place of its predecessor. */

@@ -44,12 +44,16 @@ export interface Route {
   readonly onlink: boolean;
 }
 
+/** By a TCX link, by a filter on a clsact qdisc, which runs behind all of TCX, or by an XDP link, which runs before. */
+export type AttachmentMeans = 'tcx' | 'clsact' | 'xdp';
+
 /** A program on a device's hook. */
 export interface Attachment {
   /** The program's name in the object. */
   readonly program: string;
   readonly device: string;
   readonly hook: 'ingress' | 'egress';
+  readonly by: AttachmentMeans;
 }
 
 /** What the programs must know of this host and network. */
@@ -158,6 +162,11 @@ export function generationName(
   { firstSubnet, subnetCount }: Pick<VxlanSettings, 'firstSubnet' | 'subnetCount'>,
 ): string {
   return `${generationPrefix(object, build)}${firstSubnet.replaceAll(/[./]/g, '-')}-${subnetCount}`;
+}
+
+/** The part of a generation's name that tells how its subnets are numbered. */
+export function numberingOf(generation: string): string {
+  return generation.split('-').slice(2).join('-');
 }
 
 /** How the names of all generations begin that one build of an object has made. */

@@ -3,10 +3,8 @@
  * Byte order is the machine's; x86-64 and arm64 are both little-endian, and nothing else is supported.
  */
 import { readFileSync } from 'node:fs';
-import { arch } from 'node:os';
-import { addressOf, checked, SystemError, syscall3 } from './libc.ts';
-
-const SYS_BPF = arch() === 'arm64' ? 280 : 321;
+import { bpf, call, callFor, newAttr, putPointer } from './bpf_call.ts';
+import { SystemError } from './libc.ts';
 
 const MAP_LOOKUP_ELEM = 1;
 const MAP_UPDATE_ELEM = 2;
@@ -16,34 +14,8 @@ const OBJ_PIN = 6;
 const OBJ_GET = 7;
 const PROG_TEST_RUN = 10;
 const OBJ_GET_INFO_BY_FD = 15;
-const PROG_QUERY = 16;
 const MAP_LOOKUP_BATCH = 24;
 const MAP_UPDATE_BATCH = 26;
-const LINK_CREATE = 28;
-const LINK_UPDATE = 29;
-const LINK_DETACH = 34;
-
-/** `BPF_TCX_INGRESS` and `BPF_TCX_EGRESS` of `enum bpf_attach_type`. */
-export const TCX = { ingress: 46, egress: 47 } as const;
-export type Hook = keyof typeof TCX;
-
-/** Big enough for every command used here; zero behind what a command reads, as the kernel demands. */
-const ATTR_SIZE = 128;
-
-function call(name: string, command: number, fill: (attr: Buffer) => void): Buffer {
-  return callFor(name, command, fill).attr;
-}
-
-function callFor(name: string, command: number, fill: (attr: Buffer) => void) {
-  const attr = Buffer.alloc(ATTR_SIZE);
-  fill(attr);
-  const result = checked(`bpf(${name})`, syscall3(SYS_BPF, command, attr, ATTR_SIZE));
-  return { attr, result };
-}
-
-function putPointer(attr: Buffer, offset: number, buffer: Uint8Array | null): void {
-  attr.writeBigUInt64LE(buffer ? addressOf(buffer) : 0n, offset);
-}
 
 function element(
   name: string,
@@ -103,18 +75,42 @@ export function updateBatch(fd: number, keys: Buffer, values: Buffer, count: num
 /** Reads up to `count` elements of an array map into the buffers; returns how many there were. */
 export function lookupBatch(fd: number, keys: Buffer, values: Buffer, count: number): number {
   const cursor = Buffer.alloc(8);
-  const attr = Buffer.alloc(ATTR_SIZE);
+  const attr = newAttr();
   putPointer(attr, 8, cursor);
   putPointer(attr, 16, keys);
   putPointer(attr, 24, values);
   attr.writeUInt32LE(count, 32);
   attr.writeUInt32LE(fd, 36);
   // ENOENT only says that the map's end was reached; the count is valid all the same.
-  found(
-    () =>
-      void checked('bpf(MAP_LOOKUP_BATCH)', syscall3(SYS_BPF, MAP_LOOKUP_BATCH, attr, ATTR_SIZE)),
-  );
+  found(() => void bpf('MAP_LOOKUP_BATCH', MAP_LOOKUP_BATCH, attr));
   return attr.readUInt32LE(32);
+}
+
+/** How much is read of a map at once. */
+const BATCH_BYTES = 1024 * 1024;
+
+/** All elements of an array map, many at a time. `valueBytes` is the whole of one value, all CPUs' parts. */
+export function* readBatches(
+  fd: number,
+  keySize: number,
+  valueBytes: number,
+): Generator<{ readonly keys: Buffer; readonly values: Buffer; readonly count: number }> {
+  const most = Math.max(1, Math.floor(BATCH_BYTES / valueBytes));
+  const cursor = Buffer.alloc(8);
+  for (let isFirst = true, hasMore = true; hasMore; isFirst = false) {
+    const keys = Buffer.alloc(keySize * most);
+    const values = Buffer.alloc(valueBytes * most);
+    const attr = newAttr();
+    putPointer(attr, 0, isFirst ? null : cursor);
+    putPointer(attr, 8, cursor);
+    putPointer(attr, 16, keys);
+    putPointer(attr, 24, values);
+    attr.writeUInt32LE(most, 32);
+    attr.writeUInt32LE(fd, 36);
+    hasMore = found(() => void bpf('MAP_LOOKUP_BATCH', MAP_LOOKUP_BATCH, attr));
+    const count = attr.readUInt32LE(32);
+    yield { keys, values: values.subarray(0, count * valueBytes), count };
+  }
 }
 
 function pathname(path: string): Buffer {
@@ -135,28 +131,8 @@ export function getPinned(path: string): number {
   return callFor(`OBJ_GET ${path}`, OBJ_GET, (attr) => putPointer(attr, 0, name)).result;
 }
 
-/** Attaches by a TCX link, behind the programs that are there; returns the link's descriptor. */
-export function createTcxLink(programFd: number, ifindex: number, hook: Hook): number {
-  return callFor('LINK_CREATE', LINK_CREATE, (attr) => {
-    attr.writeUInt32LE(programFd, 0);
-    attr.writeUInt32LE(ifindex, 4);
-    attr.writeUInt32LE(TCX[hook], 8);
-  }).result;
-}
-
-/** Puts another program in the link's place, without a packet in between that sees none. */
-export function updateLink(linkFd: number, programFd: number): void {
-  call('LINK_UPDATE', LINK_UPDATE, (attr) => {
-    attr.writeUInt32LE(linkFd, 0);
-    attr.writeUInt32LE(programFd, 4);
-  });
-}
-
-export function detachLink(linkFd: number): void {
-  call('LINK_DETACH', LINK_DETACH, (attr) => attr.writeUInt32LE(linkFd, 0));
-}
-
-function objectInfo(fd: number, size: number): Buffer {
+/** `BPF_OBJ_GET_INFO_BY_FD`: as much of the object's info struct as fits. */
+export function objectInfo(fd: number, size: number): Buffer {
   const info = Buffer.alloc(size);
   call('OBJ_GET_INFO_BY_FD', OBJ_GET_INFO_BY_FD, (attr) => {
     attr.writeUInt32LE(fd, 0);
@@ -175,6 +151,7 @@ export function readMapInfo(fd: number) {
     keySize: info.readUInt32LE(8),
     valueSize: info.readUInt32LE(12),
     maxEntries: info.readUInt32LE(16),
+    flags: info.readUInt32LE(20),
   };
 }
 
@@ -182,28 +159,6 @@ export function readMapInfo(fd: number) {
 export function readProgramInfo(fd: number) {
   const info = objectInfo(fd, 80);
   return { id: info.readUInt32LE(4), tag: info.toString('hex', 8, 16) };
-}
-
-/** `struct bpf_link_info` of a TCX link. An `ifindex` of 0: the device is gone, and the link with it. */
-export function readLinkInfo(fd: number): { programId: number; ifindex: number; hook: Hook } {
-  const info = objectInfo(fd, 32);
-  return {
-    programId: info.readUInt32LE(8),
-    ifindex: info.readUInt32LE(16),
-    hook: info.readUInt32LE(20) === TCX.egress ? 'egress' : 'ingress',
-  };
-}
-
-/** Ids of the programs on a device's TCX hook, in the order in which they run. */
-export function queryTcx(ifindex: number, hook: Hook): number[] {
-  const ids = Buffer.alloc(4 * 64);
-  const attr = call('PROG_QUERY', PROG_QUERY, (query) => {
-    query.writeUInt32LE(ifindex, 0);
-    query.writeUInt32LE(TCX[hook], 4);
-    putPointer(query, 16, ids);
-    query.writeUInt32LE(64, 24);
-  });
-  return Array.from({ length: attr.readUInt32LE(24) }, (_, at) => ids.readUInt32LE(4 * at));
 }
 
 /**

@@ -31,6 +31,11 @@ function bind() {
       map: Pointer,
       fd: number,
     ) => number,
+    mapType: library.func('int bpf_map__type(void *)') as (map: Pointer) => number,
+    keySize: library.func('uint32_t bpf_map__key_size(void *)') as (map: Pointer) => number,
+    valueSize: library.func('uint32_t bpf_map__value_size(void *)') as (map: Pointer) => number,
+    maxEntries: library.func('uint32_t bpf_map__max_entries(void *)') as (map: Pointer) => number,
+    mapFlags: library.func('uint32_t bpf_map__map_flags(void *)') as (map: Pointer) => number,
     mapFd: library.func('int bpf_map__fd(void *)') as (map: Pointer) => number,
     programFd: library.func('int bpf_program__fd(void *)') as (program: Pointer) => number,
     setLog: library.func('int bpf_program__set_log_buf(void *, void *, size_t)') as (
@@ -61,14 +66,34 @@ function libbpf(): ReturnType<typeof bind> {
 /** How much of the verifier's log is kept: it ends with the reason. */
 const LOG_BYTES = 64 * 1024;
 
-export interface LoadOptions {
+export interface LoadOptions<M extends string = string> {
   readonly path: string;
   /** Maps and their sizes, where it is not the object's own. */
-  readonly maxEntries: Readonly<Record<string, number>>;
-  /** Maps that exist already, by descriptor: used instead of new ones. */
-  readonly reuse: Readonly<Record<string, number>>;
-  readonly maps: readonly string[];
+  readonly maxEntries?: Readonly<Record<string, number>>;
+  /** The descriptor of a map that exists already and is to be used instead of a new one; null: there is none. */
+  readonly reuse?: (name: M, definition: MapDefinition) => number | null;
+  readonly maps: readonly M[];
   readonly programs: readonly string[];
+}
+
+/** What makes two maps interchangeable; the numbers are <linux/bpf.h>'s, sizes are in bytes. */
+export interface MapDefinition {
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+}
+
+function definitionOf(map: Pointer): MapDefinition {
+  const lib = libbpf();
+  return {
+    type: lib.mapType(map),
+    keySize: lib.keySize(map),
+    valueSize: lib.valueSize(map),
+    maxEntries: lib.maxEntries(map),
+    flags: lib.mapFlags(map),
+  };
 }
 
 /** A loaded object. The descriptors live until `close`; pin what is to stay. */
@@ -98,7 +123,7 @@ function required<T>(what: string, pointer: T | null): T {
  * Opens, relocates and loads a BPF object file.
  * @throws SystemError, VerifierError, or the dynamic linker's error where libbpf is missing
  */
-export function loadObject(options: LoadOptions): LoadedObject {
+export function loadObject<M extends string>(options: LoadOptions<M>): LoadedObject {
   const lib = libbpf();
   const object = required(`bpf_object__open_file ${options.path}`, lib.open(options.path, null));
   try {
@@ -106,10 +131,11 @@ export function loadObject(options: LoadOptions): LoadedObject {
       required(`map ${name} of ${options.path}`, lib.findMap(object, name));
     const program = (name: string) =>
       required(`program ${name} of ${options.path}`, lib.findProgram(object, name));
-    for (const [name, count] of Object.entries(options.maxEntries))
+    for (const [name, count] of Object.entries(options.maxEntries ?? {}))
       lib.setMaxEntries(map(name), count);
-    for (const [name, fd] of Object.entries(options.reuse)) {
-      if (lib.reuseFd(map(name), fd) !== 0)
+    for (const name of options.maps) {
+      const fd = options.reuse?.(name, definitionOf(map(name))) ?? null;
+      if (fd !== null && lib.reuseFd(map(name), fd) !== 0)
         throw new SystemError(`bpf_map__reuse_fd ${name}`, koffi.errno());
     }
     const logs = options.programs.map((name) => {

@@ -1,11 +1,16 @@
 /** News of links, addresses and routes: a NETLINK_ROUTE socket on its multicast groups (rtnetlink(7)). */
-import { checked, close, koffi, libc, SystemError } from './libc.ts';
-
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const NETLINK_ROUTE = 0;
+import { checked, close, koffi, SystemError } from './libc.ts';
+import {
+  AF_NETLINK,
+  bind,
+  NETLINK_ROUTE,
+  recv,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  setsockopt,
+  socket,
+} from './socket.ts';
 
 /** <linux/socket.h>, <linux/netlink.h> */
 const SOL_NETLINK = 270;
@@ -15,30 +20,6 @@ const NETLINK_NO_ENOBUFS = 5;
 const RTMGRP_LINK = 0x1;
 const RTMGRP_IPV4_IFADDR = 0x10;
 const RTMGRP_IPV4_ROUTE = 0x40;
-
-const socket = libc.func('int socket(int, int, int)') as (
-  family: number,
-  type: number,
-  protocol: number,
-) => number;
-const setsockopt = libc.func('int setsockopt(int, int, int, void *, uint32_t)') as (
-  fd: number,
-  level: number,
-  name: number,
-  value: Buffer,
-  size: number,
-) => number;
-const bind = libc.func('int bind(int, void *, uint32_t)') as (
-  fd: number,
-  address: Buffer,
-  size: number,
-) => number;
-const recv = libc.func('long recv(int, void *, size_t, int)') as (
-  fd: number,
-  buffer: Buffer,
-  size: number,
-  flags: number,
-) => number;
 
 /** `struct sockaddr_nl`: family, padding, port (the kernel chooses), groups. */
 function netlinkAddress(groups: number): Buffer {

@@ -66,7 +66,7 @@ test('adding writes it down and brings the kernel in step; again changes nothing
     },
     {
       op: 'bpf.attach',
-      attachment: { program: 'endpoint_send', device: 'v1', hook: 'ingress' },
+      attachment: { program: 'endpoint_send', device: 'v1', hook: 'ingress', by: 'tcx' },
       generation: GENERATION,
     },
   ]);

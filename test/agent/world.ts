@@ -39,6 +39,7 @@ export function recordingKernel(observed: ObservedState = EMPTY): RecordingKerne
       failure = error;
     },
     async requireReady() {},
+    readAttachWays: async () => ({ tcx: true, xdp: null }),
     observe: async () => observed,
     async apply(op) {
       const error = failure;
@@ -130,6 +131,7 @@ export async function testHost(changes: Partial<World> = {}): Promise<TestHost> 
       bpffs: '/sys/fs/bpf',
       subnetFile: join(folder, 'run/subnet.env'),
       underlay: { ifaces: [], publicIp: null },
+      attach: { by: 'auto', force: false },
       renewMarginSeconds: 3600,
     },
     async [Symbol.asyncDispose]() {

@@ -39,8 +39,8 @@ test('each endpoint is served, by one program on each interface', () => {
   assert.equal(decided.conntrack, false);
   assert.deepEqual([...decided.endpoints.values()], [first, second, third]);
   assert.deepEqual(decided.attachments, [
-    { program: 'endpoint_send', device: 'veth1', hook: 'ingress' },
-    { program: 'endpoint_send', device: 'veth2', hook: 'ingress' },
+    { program: 'endpoint_send', device: 'veth1', hook: 'ingress', by: 'tcx' },
+    { program: 'endpoint_send', device: 'veth2', hook: 'ingress', by: 'tcx' },
   ]);
   assert.deepEqual(decided.warnings, []);
 });

@@ -30,6 +30,7 @@ export function withOptions(change: Partial<VxlanConfig>): NetworkConfig {
 export const node: Node = {
   interface: { name: 'eth0', address: '192.168.64.2', prefixLength: 24, mtu: 1500 },
   publicIp: '192.168.64.2',
+  attach: { by: 'tcx', xdp: false },
   links: [],
   endpoints: [],
   netfilter: null,

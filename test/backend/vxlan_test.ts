@@ -135,9 +135,9 @@ test('a host of a network, whole', () => {
         gbp: false,
       },
       attachments: [
-        { program: 'vxlan_send', device, hook: 'egress' },
-        { program: 'vxlan_check', device, hook: 'ingress' },
-        { program: 'vxlan_receive', device: 'eth0', hook: 'ingress' },
+        { program: 'vxlan_send', device, hook: 'egress', by: 'tcx' },
+        { program: 'vxlan_check', device, hook: 'ingress', by: 'tcx' },
+        { program: 'vxlan_receive', device: 'eth0', hook: 'ingress', by: 'tcx' },
       ],
       endpoints: new Map(),
       peers: new Map([

@@ -46,6 +46,7 @@ test('without flags and variables everything stands at its default', () => {
   assert.equal(options.bpffs, '/sys/fs/bpf');
   assert.equal(options['state-dir'], '/run/tartan');
   assert.equal(options.store, null);
+  assert.equal(options.attach, 'auto');
   assert.deepEqual(options.iface, []);
   assert.equal(options['dry-run'], false);
 });
@@ -64,6 +65,7 @@ test('every option of every command has its variable', () => {
     'public-ip': '1.2.3.4',
     'subnet-lease-renew-margin': '5',
     'reconcile-interval': '5',
+    attach: 'clsact',
     'log-level': 'debug',
   };
   for (const command of COMMAND_NAMES) {
@@ -113,7 +115,8 @@ test('bad values are named together with where they came from', () => {
     [['--no-such'], {}, /unknown option '--no-such'/],
     [['--subnet-file'], {}, /argument missing/],
     [['surplus'], {}, /too many arguments/],
-    [['--force'], {}, /unknown option '--force'/],
+    [['--keep-lease'], {}, /unknown option '--keep-lease'/],
+    [['--attach', 'tc'], {}, /--attach: "tc" is not known/],
     [['--store', 'file:/x', '--etcd-endpoints', 'http://e:1'], {}, /two stores are named/],
     [['--store', 'file:/x'], { FLANNELD_ETCD_ENDPOINTS: 'http://e:1' }, /two stores are named/],
     [['--etcd-certfile', '/c'], {}, /belong together/],

@@ -109,10 +109,10 @@ export const aDesiredState: fc.Arbitrary<DesiredState> = fc
       dataplane: record({
         object: fc.constant('vxlan' as const),
         settings: someSettings(device, underlay),
-        attachments: fc.constant([
-          { ...send, device },
-          { ...check, device },
-          { ...receive, device: underlay },
+        attachments: fc.constantFrom('tcx' as const, 'clsact' as const).map((by) => [
+          { ...send, device, by },
+          { ...check, device, by },
+          { ...receive, device: underlay, by },
         ]),
         peers: wantedPeers,
         endpoints: someEndpoints,
@@ -189,9 +189,10 @@ function attachmentsOn(
       program: fc.constantFrom('vxlan_send', 'vxlan_check', 'vxlan_receive', 'vxlan_older'),
       device: fc.constantFrom(...devices),
       hook: fc.constantFrom('ingress', 'egress'),
+      by: fc.constantFrom('tcx', 'clsact'),
       generation: fc.constantFrom(null, ...generations),
     }),
-    { selector: ({ program, device, hook }) => `${program} ${device} ${hook}` },
+    { selector: ({ program, device, hook, by }) => `${program} ${device} ${hook} ${by}` },
   );
 }
 

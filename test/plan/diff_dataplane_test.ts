@@ -74,6 +74,14 @@ test('another underlay: the program moves', () => {
   ] satisfies Op[]);
 });
 
+test('by other means: all new ones are attached before the old ones go', () => {
+  const moved = dataplane.attachments.map((one) => ({ ...one, by: 'clsact' as const }));
+  assert.deepEqual(diff(withDataplane({ attachments: moved }), settled), [
+    ...moved.map((attachment): Op => ({ op: 'bpf.attach', attachment, generation: GENERATION })),
+    ...dataplane.attachments.map((attachment): Op => ({ op: 'bpf.detach', attachment })),
+  ] satisfies Op[]);
+});
+
 test('a program that somebody took off is attached again', () => {
   const observed: ObservedState = {
     ...settled,
@@ -84,27 +92,63 @@ test('a program that somebody took off is attached again', () => {
   ] satisfies Op[]);
 });
 
-for (const [what, observed, next] of [
-  ['other programs', { ...settled, builds: { vxlan: 'fedcba987654'.padEnd(64, '0') } }, settings],
-  ['a peer array of another size', settled, { ...settings, subnetCount: 128 }],
-  ['other numbers in the peer array', settled, { ...settings, firstSubnet: '10.5.0.0/24' }],
-  ['subnets of another length', settled, { ...settings, firstSubnet: '10.5.1.0/25' }],
+const otherBuild: ObservedState = { ...settled, builds: { vxlan: 'fedcba987654'.padEnd(64, '0') } };
+const attachAll = (generation: string) =>
+  [send, check, receive].map((attachment): Op => ({ op: 'bpf.attach', attachment, generation }));
+
+test('other programs take over all maps: nothing is written that is there already', () => {
+  const name = generationName('vxlan', otherBuild.builds.vxlan ?? '', settings);
+  assert.notEqual(name, GENERATION);
+  const load: Op = {
+    ...{ op: 'bpf.load', object: 'vxlan', generation: name, subnetCount: settings.subnetCount },
+    ...{ from: GENERATION, renumbered: false },
+  };
+  const unload: Op = { op: 'bpf.unload', generation: GENERATION };
+  assert.deepEqual(diff(desired, otherBuild), [load, ...attachAll(name), unload]);
+
+  const next = { ...settings, mtu: 1400 };
+  const changed = withDataplane({ settings: next, peers: peersOf(peer(7), peer(9)) });
+  assert.deepEqual(diff(changed, otherBuild), [
+    load,
+    { op: 'settings.write', generation: name, settings: next },
+    { op: 'peers.remove', generation: name, subnets: [peer(8).subnet] },
+    { op: 'peers.write', generation: name, peers: [peer(9)] },
+    ...attachAll(name),
+    unload,
+  ] satisfies Op[]);
+});
+
+test('what is attached is taken over from, before what is only pinned', () => {
+  const left = generationName('vxlan', '0'.repeat(64), settings);
+  const observed: ObservedState = {
+    ...otherBuild,
+    generations: new Map([
+      [left, { ...generation, peers: new Map() }],
+      [GENERATION, generation],
+    ]),
+  };
+  const [load] = diff(desired, observed);
+  assert(load?.op === 'bpf.load');
+  assert.equal(load.from, GENERATION);
+});
+
+for (const [what, next] of [
+  ['a peer array of another size', { ...settings, subnetCount: 128 }],
+  ['other numbers in the peer array', { ...settings, firstSubnet: '10.5.0.0/24' }],
+  ['subnets of another length', { ...settings, firstSubnet: '10.5.1.0/25' }],
 ] as const) {
-  test(`${what} make a new generation: load, fill, attach, and only then unload the old`, () => {
-    const name = generationName('vxlan', observed.builds.vxlan ?? '', next);
+  test(`${what}: load, fill, go on counting by subnet, attach, and only then unload the old`, () => {
+    const name = generationName('vxlan', BUILD, next);
     assert.notEqual(name, GENERATION);
-    assert.deepEqual(diff(withDataplane({ settings: next }), observed), [
+    assert.deepEqual(diff(withDataplane({ settings: next }), settled), [
       {
-        op: 'bpf.load',
-        object: 'vxlan',
-        generation: name,
-        subnetCount: next.subnetCount,
+        ...{ op: 'bpf.load', object: 'vxlan', generation: name, subnetCount: next.subnetCount },
+        ...{ from: GENERATION, renumbered: true },
       },
       { op: 'settings.write', generation: name, settings: next },
       { op: 'peers.write', generation: name, peers: [...dataplane.peers.values()] },
-      ...[send, check, receive].map(
-        (attachment): Op => ({ op: 'bpf.attach', attachment, generation: name }),
-      ),
+      { op: 'traffic.copy', from: GENERATION, generation: name },
+      ...attachAll(name),
       { op: 'bpf.unload', generation: GENERATION },
     ] satisfies Op[]);
   });

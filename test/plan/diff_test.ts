@@ -59,7 +59,10 @@ test('equal states need no op', () => {
 
 test('a bare host: the programs are in place before the device lets packets in, routes come last', () => {
   assert.deepEqual(diff(desired, bare), [
-    { op: 'bpf.load', object: 'vxlan', generation: GENERATION, subnetCount: 255 },
+    {
+      ...{ op: 'bpf.load', object: 'vxlan', generation: GENERATION, subnetCount: 255 },
+      ...{ from: null, renumbered: false },
+    },
     { op: 'link.add', link },
     { op: 'settings.write', generation: GENERATION, settings },
     { op: 'peers.write', generation: GENERATION, peers: [peer(7), peer(8)] },

@@ -52,7 +52,11 @@ export function apply(host: Host, op: Op): Host {
     case 'routes.remove':
       return { ...host, routes: removed(host.routes, op.routes) };
     case 'bpf.load':
-      return load(host, op.generation);
+      return load(host, op);
+    case 'traffic.copy':
+      generationOf(host, op.from);
+      writable(host, op.generation);
+      return host;
     case 'bpf.unload':
       return unload(host, op.generation);
     case 'bpf.attach': {
@@ -137,7 +141,8 @@ function removeLink(host: Host, name: string): Host {
 }
 
 function isAt(place: Attachment, one: Attachment): boolean {
-  return place.program === one.program && place.device === one.device && place.hook === one.hook;
+  const { program, device, hook, by } = place;
+  return program === one.program && device === one.device && hook === one.hook && by === one.by;
 }
 
 function programsOn({ attachments }: Host, name: string): number {
@@ -176,12 +181,20 @@ function setGeneration(host: Host, name: string, generation: Generation): Host {
   return { ...host, generations: new Map(host.generations).set(name, generation) };
 }
 
-/** Takes the place of one that had lost a pin, whose programs stay where they are attached. */
-function load(host: Host, name: string): Host {
+/**
+ * Takes the place of one that had lost a pin, whose programs stay where they are attached. What its predecessor holds it
+ * holds as well, but for what depends on the numbering, where that is another.
+ */
+function load(host: Host, op: Op & { op: 'bpf.load' }): Host {
+  const { generation: name, from, renumbered } = op;
   const found = host.generations.get(name);
   assert(!found || found.flaw?.kind === 'incomplete', `${name} is pinned`);
   const before = found ? unload(host, name) : host;
-  return setGeneration(before, name, { settings: null, peers: new Map(), endpoints: new Map() });
+  const empty: Generation = { settings: null, peers: new Map(), endpoints: new Map() };
+  if (from === null) return setGeneration(before, name, empty);
+  const old = generationOf(host, from);
+  const taken = renumbered ? { ...empty, endpoints: old.endpoints } : old;
+  return setGeneration(before, name, taken);
 }
 
 /** What is attached goes on, but belongs to no pinned set any more. */

@@ -41,9 +41,24 @@ export const settings: VxlanSettings = {
   gbp: false,
 };
 
-export const send: Attachment = { program: 'vxlan_send', device: 'flannel.1', hook: 'egress' };
-export const check: Attachment = { program: 'vxlan_check', device: 'flannel.1', hook: 'ingress' };
-export const receive: Attachment = { program: 'vxlan_receive', device: 'eth0', hook: 'ingress' };
+export const send: Attachment = {
+  program: 'vxlan_send',
+  device: 'flannel.1',
+  hook: 'egress',
+  by: 'tcx',
+};
+export const check: Attachment = {
+  program: 'vxlan_check',
+  device: 'flannel.1',
+  hook: 'ingress',
+  by: 'tcx',
+};
+export const receive: Attachment = {
+  program: 'vxlan_receive',
+  device: 'eth0',
+  hook: 'ingress',
+  by: 'tcx',
+};
 
 export function peer(number: number): Peer {
   const octet = number.toString(16).padStart(2, '0');

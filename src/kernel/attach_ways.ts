@@ -1,0 +1,39 @@
+/** How programs can be attached on this host. */
+import { readLinks } from '../bpf/links.ts';
+import type { Pins } from '../bpf/pins.ts';
+import { hasTcx } from '../sys/bpf_links.ts';
+import { hasNativeXdp } from '../sys/netdev.ts';
+import type { AttachWays, XdpWays } from './contract.ts';
+import { readJson } from './iproute.ts';
+
+/** What is read of `ip -json -details link show`. */
+interface IpLink {
+  readonly ifindex: number;
+  readonly linkinfo?: { readonly info_kind?: string };
+  readonly xdp?: { readonly prog?: { readonly id: number } };
+}
+
+export interface AttachScope {
+  readonly pins: Pins;
+  readonly programs: readonly string[];
+}
+
+/** Asks the kernel; nothing is attached to find it out. */
+export async function readAttachWays(
+  scope: AttachScope,
+  xdpOn: string | null,
+): Promise<AttachWays> {
+  return { tcx: hasTcx(), xdp: xdpOn === null ? null : await readXdpWays(scope, xdpOn) };
+}
+
+async function readXdpWays({ pins, programs }: AttachScope, device: string): Promise<XdpWays> {
+  const [link] = await readJson<IpLink>('ip', '-details', 'link', 'show', 'dev', device);
+  const attached = link?.xdp?.prog?.id ?? null;
+  const ours = readLinks(pins).filter(({ by }) => by === 'xdp');
+  return {
+    isBuilt: programs.includes('vxlan_strip'),
+    kind: link?.linkinfo?.info_kind ?? null,
+    native: link === undefined ? null : hasNativeXdp(link.ifindex),
+    foreignProgram: ours.some(({ programId }) => programId === attached) ? null : attached,
+  };
+}
