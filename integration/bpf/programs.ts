@@ -77,7 +77,7 @@ export function loadPrograms(options: ProgramsOptions = {}): Programs {
   });
   const entries = mapNames.map((name) => {
     const fd = object.mapFd(name);
-    return [name, { fd, maxEntries: readMapInfo(fd).maxEntries }];
+    return [name, { fd, ...readMapInfo(fd) }];
   });
   const maps: OpenMaps = { ...Object.fromEntries(entries), [Symbol.dispose]: () => {} };
   if (settings) {
