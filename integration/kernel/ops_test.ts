@@ -78,6 +78,20 @@ describe('every op', { skip: missing() }, () => {
     await follow(desiredOf(host, { peers: [] }));
   });
 
+  it('to endpoints, and to none', async () => {
+    const desired = desiredOf(lab.host('a'), { peers: [] });
+    const { dataplane } = desired;
+    assert(dataplane !== null);
+    const endpoint = {
+      address: '10.5.10.7',
+      device: 'eth0',
+      gatewayMac: '02:00:00:00:00:99',
+    };
+    const endpoints = new Map([[endpoint.address, endpoint]]);
+    await follow({ ...desired, dataplane: { ...dataplane, endpoints } });
+    await follow(desired);
+  });
+
   it('to another port, which takes another device', async () => {
     await follow(
       desiredOf(lab.host('a'), { config: { ...CONFIG, Backend: { Type: 'vxlan', Port: 4789 } } }),
