@@ -10,6 +10,8 @@ export LAB ?= lab
 override CMD := $(value CMD)
 export HOSTS UNDERLAY MTU PATH_MTU WIRE STORE HOST CMD FLANNELD SECONDS_PER_RUN REPEATS LIMIT GUESTS
 
+fuzz: export FUZZ_PACKETS ?= 1000000
+
 BPF_SOURCES := $(wildcard bpf/*.c)
 BPF_PARTS   := $(wildcard bpf/*/*.c bpf/*/*.h)
 BPF_OBJECTS := $(BPF_SOURCES:bpf/%.c=build/bpf/%.o)
@@ -72,6 +74,9 @@ test: setup ok tools vm-kernel ## everything: ok, integration tests in namespace
 test-kernel: setup tools vm-kernel ## what loads programs or speaks to the kernel, on another kernel, emulated (root)
 	@$(NODE) lab/vm/test_kernel.ts
 
+fuzz: bpf ## a million random packets through each BPF program: FUZZ_PACKETS=1000000 SEED=1 (root)
+	@$(NODE) --test integration/bpf/fuzz_test.ts
+
 bench: setup tools ## tartan beside flannel's way and plain routing; build/bench.json (root)
 	@$(NODE) bench/main.ts
 
@@ -81,4 +86,4 @@ fmt: ## format and fix what can be fixed
 gen: bpf ## regenerate src/bpf/layouts.gen.ts from the objects' BTF
 	@$(NODE) scripts/gen_layouts.ts
 
-.PHONY: help setup bpf tools demo lab lab-shell lab-down vm vm-kernel ok test test-kernel bench fmt gen
+.PHONY: help setup bpf tools demo lab lab-shell lab-down vm vm-kernel ok test test-kernel fuzz bench fmt gen

@@ -4,109 +4,136 @@
  */
 import type { CounterName } from '../../src/bpf/counters.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
-import { parsePrefix, prefixContains } from '../../src/net/prefix.ts';
-import type { Peer } from '../../src/plan/state.ts';
-import { ECN, ETHERTYPE, hasValidChecksum, PROTOCOL } from './packets.ts';
-import { SETTINGS } from './scene.ts';
+import { parsePrefix, prefixMask } from '../../src/net/prefix.ts';
+import type { Peer, VxlanSettings } from '../../src/plan/state.ts';
+import type { Verdict } from './programs.ts';
 
-export interface Judgement {
-  /** Whether the programs should touch it at all. */
-  readonly isOurs: boolean;
-  /** What counts a packet that is not ours. */
-  readonly bystander?: CounterName;
-  /** Any of them is a reason to drop it; none: it is good. */
-  readonly flaws: readonly CounterName[];
-  /** Why the kernel's device has to do it, where it is good. */
-  readonly slow: readonly CounterName[];
+/** A packet that is to be judged. */
+export interface Frame {
+  readonly bytes: Buffer;
+  readonly length: number;
+  readonly mark: number;
+  /** In a test run a GSO packet is one of a type that no program can handle; 0: it is none. */
+  readonly gsoSize: number;
+  /** On the wire. */
+  readonly packets: number;
 }
 
-const NOT_OURS: Judgement = { isOurs: false, flaws: [], slow: [] };
+export interface Expected {
+  readonly verdict: Verdict;
+  /** Exactly one of them rises; empty: none. */
+  readonly counters: readonly CounterName[];
+  /** And one of these beside it. */
+  readonly alsoCounts?: readonly CounterName[];
+  readonly traffic?: Traffic;
+  /** Writes what becomes of the packet, given what did; returns its length. Left out: it stays as it was. */
+  readonly write?: (to: Buffer, actual: Buffer) => number;
+  /** The endpoint whose MAC is now the frame's source, or that is forgotten. */
+  readonly learns?: OracleEndpoint;
+  readonly forgets?: OracleEndpoint;
+}
 
-const network = parsePrefix(SETTINGS.network);
-const own = parsePrefix(SETTINGS.ownSubnet);
-const mac = SETTINGS.deviceMac.replaceAll(':', '');
+export interface Traffic {
+  readonly peer: Peer;
+  readonly way: 'sent' | 'received';
+  readonly packets: number;
+  readonly bytes: number;
+}
 
-/** Who holds an address: of the leases that have it, the longest. */
-function holderOf(peers: readonly Peer[], address: number): Peer | undefined {
-  const lengthOf = ({ subnet }: Peer) => parsePrefix(subnet).length;
-  return peers
-    .filter(({ subnet }) => prefixContains(parsePrefix(subnet), address))
-    .sort((a, b) => lengthOf(b) - lengthOf(a))[0];
+export interface OracleEndpoint {
+  readonly address: string;
+  readonly mac: string | null;
+  readonly gatewayMac: string;
+  /** The test run's packets come in on its interface. */
+  readonly isHere: boolean;
+  /** Its interface exists. */
+  readonly isThere: boolean;
+}
+
+export const IGNORED: Expected = { verdict: 'handedOn', counters: [] };
+
+export const handOn = (...counters: CounterName[]): Expected => ({ verdict: 'handedOn', counters });
+export const dropFor = (counters: readonly CounterName[]): Expected => ({
+  verdict: 'dropped',
+  counters,
+});
+
+/** What the programs are told, with its numbers read. */
+export interface World {
+  readonly settings: VxlanSettings;
+  readonly underlayAddress: number;
+  readonly deviceMac: Buffer;
+  /** Of the leases that have an address, the longest. */
+  holderOf(address: number): Peer | undefined;
+  hostAt(publicIp: number): Peer | undefined;
+  /** Where the programs count for it. */
+  slotOf(peer: Peer): number;
+  endpointAt(address: number): OracleEndpoint | undefined;
+  isInNetwork(address: number): boolean;
+  isOwn(address: number): boolean;
+}
+
+export function describeWorld(
+  settings: VxlanSettings,
+  peers: readonly Peer[],
+  endpoints: readonly OracleEndpoint[],
+  slotOf: (subnet: string) => number | null,
+): World {
+  const inPrefix = (text: string) => {
+    const { address, length } = parsePrefix(text);
+    const mask = prefixMask(length);
+    return (candidate: number) => (candidate & mask) >>> 0 === address;
+  };
+  const leases = [...peers]
+    .sort((a, b) => parsePrefix(b.subnet).length - parsePrefix(a.subnet).length)
+    .map((peer) => ({ peer, holds: inPrefix(peer.subnet) }));
+  const hosts = new Map(peers.map((peer) => [parseIpv4(peer.publicIp), peer]));
+  const slots = new Map(peers.map((peer) => [peer, slotOf(peer.subnet)]));
+  const byAddress = new Map(endpoints.map((endpoint) => [parseIpv4(endpoint.address), endpoint]));
+  return {
+    settings,
+    underlayAddress: parseIpv4(settings.underlayAddress),
+    deviceMac: Buffer.from(settings.deviceMac.replaceAll(':', ''), 'hex'),
+    slotOf: (peer) => slots.get(peer) ?? -1,
+    holderOf: (address) => leases.find(({ holds }) => holds(address))?.peer,
+    hostAt: (publicIp) => hosts.get(publicIp),
+    endpointAt: (address) => byAddress.get(address),
+    isInNetwork: inPrefix(settings.network),
+    isOwn: inPrefix(settings.ownSubnet),
+  };
 }
 
 /** The names of the conditions that hold. */
-function listTrue(conditions: Partial<Record<CounterName, boolean>>): CounterName[] {
-  return (Object.keys(conditions) as CounterName[]).filter((name) => conditions[name]);
+export function listTrue(conditions: Partial<Record<CounterName, boolean>>): CounterName[] {
+  const names: CounterName[] = [];
+  for (const name in conditions)
+    if (conditions[name as CounterName]) names.push(name as CounterName);
+  return names;
 }
 
-/** Of a frame of 34 bytes or more that came in on the underlay, and is no GSO packet unless said so. */
-export function judgeReceived(frame: Buffer, peers: readonly Peer[], isGso = false): Judgement {
-  if (frame.readUInt16BE(12) !== ETHERTYPE.ipv4) return NOT_OURS;
-  const ip = frame.subarray(14);
-  const isWhole = (ip.readUInt16BE(6) & 0x3fff) === 0;
-  const hasPlainHeader = ((ip[0] ?? 0) & 15) === 5;
-  const isToUs = ip.readUInt32BE(16) === parseIpv4(SETTINGS.underlayAddress);
-  if (!isWhole || !hasPlainHeader || !isToUs || ip[9] !== PROTOCOL.udp) return NOT_OURS;
-  const udp = ip.subarray(20);
-  if (udp.length < 8 || udp.readUInt16BE(2) !== SETTINGS.port) return NOT_OURS;
-  const vxlan = udp.subarray(8);
-  const truncated: Judgement = { isOurs: true, flaws: ['drop_truncated'], slow: [] };
-  if (vxlan.length < 8) return truncated;
-  const header = vxlan.subarray(0, 8).toString('hex');
-  if (header !== `08000000${SETTINGS.vni.toString(16).padStart(6, '0')}00`)
-    return { ...NOT_OURS, bystander: 'other_vni' };
-  const inner = vxlan.subarray(8 + 14);
-  if (inner.length < 20) return truncated;
-
-  const outerSource = ip.readUInt32BE(12);
-  const innerSource = inner.readUInt32BE(12);
-  const holder = holderOf(peers, innerSource);
-  const isPeer = peers.some(({ publicIp }) => parseIpv4(publicIp) === outerSource);
-  const mayHaveIt =
-    holder === undefined
-      ? !prefixContains(network, innerSource)
-      : parseIpv4(holder.publicIp) === outerSource;
-  const innerLength = inner.readUInt16BE(2);
-  const innerHeaderLength = ((inner[0] ?? 0) & 15) * 4;
-  const outerEcn = (ip[1] ?? 0) & 3;
-  const innerEcn = (inner[1] ?? 0) & 3;
-  return {
-    isOurs: true,
-    flaws: listTrue({
-      drop_not_ipv4:
-        vxlan.readUInt16BE(8 + 12) !== ETHERTYPE.ipv4 ||
-        (inner[0] ?? 0) >>> 4 !== 4 ||
-        innerHeaderLength < 20,
-      drop_wrong_mac: vxlan.toString('hex', 8, 14) !== mac,
-      drop_checksum: !hasValidChecksum(ip.subarray(0, 20)),
-      drop_length:
-        !isGso &&
-        (ip.readUInt16BE(2) > ip.length ||
-          udp.readUInt16BE(4) > ip.readUInt16BE(2) - 20 ||
-          innerLength > udp.readUInt16BE(4) - 8 - 8 - 14 ||
-          innerLength < innerHeaderLength),
-      drop_unknown_peer: !isPeer,
-      drop_spoofed_source: isPeer && !mayHaveIt,
-    }),
-    slow: listTrue({
-      slow_receive_congestion: outerEcn === ECN.congested && innerEcn !== ECN.congested,
-      slow_receive_gso: isGso && inner[9] !== PROTOCOL.tcp,
-      slow_receive_room: isGso && inner[9] === PROTOCOL.tcp,
-    }),
-  };
+/** RFC 6890, as far as no packet between hosts has such an address. */
+export function isMartian(address: number): boolean {
+  const first = address >>> 24;
+  return first === 0 || first === 127 || (first >= 224 && first <= 239) || address === 0xffffffff;
 }
 
-/** Of a frame of 34 bytes or more that the host routed to the overlay device, and is no GSO packet unless said so. */
-export function judgeSent(frame: Buffer, peers: readonly Peer[], isGso = false): Judgement {
-  if (frame.readUInt16BE(12) !== ETHERTYPE.ipv4)
-    return { isOurs: true, flaws: ['drop_not_ipv4'], slow: [] };
-  const source = frame.readUInt32BE(26);
-  return {
-    isOurs: true,
-    flaws: listTrue({
-      drop_foreign_source: prefixContains(network, source) && !prefixContains(own, source),
-      drop_no_peer: holderOf(peers, frame.readUInt32BE(30)) === undefined,
-    }),
-    slow: listTrue({ slow_send_room: isGso }),
-  };
+/** Why FastPath leaves a packet whose IPv4 header begins there to the host's stack; never because of NAT. */
+export function listHostReasons(world: World, { bytes, length }: Frame, ip: number): CounterName[] {
+  const protocol = bytes.readUInt8(ip + 9);
+  const hasPorts =
+    (protocol === 6 || protocol === 17) &&
+    (bytes.readUInt16BE(ip + 6) & 0x3fff) === 0 &&
+    ip + 24 <= length;
+  return listTrue({
+    host_options: bytes[ip] !== 0x45,
+    host_ttl: bytes.readUInt8(ip + 8) <= 1,
+    host_untracked: world.settings.conntrack && !hasPorts,
+  });
+}
+
+/** As a router does it: RFC 1624 for the checksum, wrong ones staying as wrong. */
+export function decrementTtl(packet: Buffer, ip: number): void {
+  const sum = packet.readUInt16BE(ip + 10) + 0x100;
+  packet.writeUInt16BE((sum + (sum >= 0xffff ? 1 : 0)) & 0xffff, ip + 10);
+  packet.writeUInt8((packet.readUInt8(ip + 8) - 1) & 0xff, ip + 8);
 }

@@ -29,6 +29,8 @@ export interface Steps {
 }
 
 export interface Stage extends Disposable {
+  /** The stage's own program, which now runs this one; what it is to do stands in `cb`, in the order of stage.c. */
+  programFor(program: ProgramName): number;
   /** The mark that a packet has in the end. */
   markAfter(
     program: ProgramName,
@@ -55,6 +57,10 @@ export function loadStage(programs: Programs): Stage {
     run: (program, packet, steps) => {
       const context = prepare(program, steps);
       return observe(programs.maps, () => runProgram(inject, packet, context));
+    },
+    programFor: (program) => {
+      prepare(program, {});
+      return inject;
     },
     markAfter: (program, packet, { mark = 0, ...steps }) => {
       const runner = makeQuickRunner(inject);

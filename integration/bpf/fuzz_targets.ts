@@ -1,0 +1,102 @@
+/** The programs that are fuzzed, each with the settings that change what it does, and the packets to begin with. */
+
+import { parseIpv4 } from '../../src/net/ipv4.ts';
+import type { VxlanSettings } from '../../src/plan/state.ts';
+import type { Expected, Frame, World } from './oracle.ts';
+import { judgeChecked, judgeReceived, judgeStripped } from './oracle_receive.ts';
+import { judgeEndpoint, judgeSent } from './oracle_send.ts';
+import { ECN, icmp, letters, PROTOCOL } from './packets.ts';
+import type { ProgramName } from './programs.ts';
+import {
+  arpRequest,
+  COVERED,
+  decapsulated,
+  ENDPOINT,
+  fromPod,
+  NOBODYS_POD,
+  received,
+  SETTINGS,
+  SILENT,
+  sent,
+  tcpPayload,
+  udpPayload,
+  VANISHED,
+} from './scene.ts';
+
+export interface Target {
+  readonly name: string;
+  readonly program: ProgramName;
+  readonly settings: VxlanSettings;
+  readonly bases: readonly Buffer[];
+  /** `tunnelSource` is where the kernel's device had the packet from. */
+  judge(world: World, frame: Frame, tunnelSource: number): Expected;
+}
+
+const TCP = { protocol: PROTOCOL.tcp } as const;
+const PING = icmp({ type: 8 }, letters(56));
+
+const RECEIVED = [
+  received(),
+  received({ inner: { ...TCP, tos: ECN.capable0 }, payload: tcpPayload() }),
+  received({ inner: { protocol: PROTOCOL.icmp }, payload: PING }),
+  received({ outer: { source: COVERED.publicIp }, inner: { source: '203.0.113.7' } }),
+  received({ outer: { tos: ECN.congested }, inner: { tos: ECN.capable0 } }),
+  received({ inner: { destination: SILENT.address } }),
+  received({ inner: { destination: VANISHED.address, ttl: 2 } }),
+  received({ inner: { destination: SETTINGS.underlayAddress } }),
+  received({ inner: { options: Buffer.alloc(8, 1), dontFragment: true } }),
+  received({ vxlan: { flags: 0x8848_1234 } }),
+];
+const SENT = [
+  sent(),
+  sent(TCP, tcpPayload()),
+  sent({ protocol: PROTOCOL.icmp }, PING),
+  sent({ destination: NOBODYS_POD }),
+  sent({ options: Buffer.alloc(40, 1) }),
+  sent({}, udpPayload(1400)),
+];
+const FROM_POD = [
+  fromPod(),
+  fromPod(TCP, tcpPayload()),
+  fromPod({ protocol: PROTOCOL.icmp, ttl: 2 }, PING),
+  fromPod({ source: SILENT.address }),
+  fromPod({ source: VANISHED.address }),
+  fromPod({ destination: '203.0.113.80' }),
+  fromPod({}, udpPayload(SETTINGS.mtu - 28)),
+  fromPod({}, udpPayload(SETTINGS.mtu - 27)),
+  arpRequest(ENDPOINT.address),
+];
+const DECAPSULATED = [
+  decapsulated(),
+  decapsulated({ protocol: PROTOCOL.tcp }),
+  decapsulated({ source: '203.0.113.7' }),
+];
+
+const receive = { program: 'vxlan_receive', bases: RECEIVED, judge: judgeReceived } as const;
+const send = { program: 'vxlan_send', bases: SENT, judge: judgeSent } as const;
+const endpoint = { program: 'endpoint_send', bases: FROM_POD, judge: judgeEndpoint } as const;
+const check = { program: 'vxlan_check', bases: DECAPSULATED, judge: judgeChecked } as const;
+const strip = { program: 'vxlan_strip', bases: RECEIVED, judge: judgeStripped } as const;
+
+const FAST = { ...SETTINGS, fastPath: true };
+
+export const TARGETS: readonly Target[] = [
+  { name: 'vxlan_send', ...send, settings: SETTINGS },
+  { name: 'vxlan_send, GBP', ...send, settings: { ...SETTINGS, gbp: true } },
+  { name: 'vxlan_receive', ...receive, settings: SETTINGS },
+  { name: 'vxlan_receive, GBP', ...receive, settings: { ...SETTINGS, gbp: true } },
+  { name: 'vxlan_receive, FastPath', ...receive, settings: FAST },
+  { name: 'vxlan_receive, FastPath, NAT', ...receive, settings: { ...FAST, conntrack: true } },
+  { name: 'vxlan_check', ...check, settings: SETTINGS },
+  { name: 'endpoint_send', ...endpoint, settings: SETTINGS },
+  { name: 'endpoint_send, FastPath', ...endpoint, settings: FAST },
+  { name: 'endpoint_send, FastPath, NAT', ...endpoint, settings: { ...FAST, conntrack: true } },
+  { name: 'vxlan_strip', ...strip, settings: SETTINGS },
+  { name: 'vxlan_strip, GBP', ...strip, settings: { ...SETTINGS, gbp: true } },
+];
+
+/** Where the kernel's device may say that it had a packet from: peers, ourselves, strangers. */
+export const TUNNEL_SOURCES = [
+  ...['198.51.100.20', '198.51.100.20', '198.51.100.20', '192.0.2.16', COVERED.publicIp],
+  ...[SETTINGS.underlayAddress, '203.0.113.9', '10.5.20.3', '127.0.0.1'],
+].map(parseIpv4);
