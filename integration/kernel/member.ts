@@ -5,6 +5,7 @@ import type { Host } from '../../lab/host.ts';
 import { namespacePath } from '../../lab/names.ts';
 import type { Namespace } from '../../lab/namespace.ts';
 import { openMaps } from '../../src/bpf/generation.ts';
+import { builtObject, type ObjectFile } from '../../src/bpf/object_file.ts';
 import type { OpenMaps } from '../../src/bpf/open_map.ts';
 import { type Pins, pinsOf } from '../../src/bpf/pins.ts';
 import { openKernel } from '../../src/kernel/kernel.ts';
@@ -31,12 +32,14 @@ export interface Member {
 }
 
 /** The kernel of a namespace; `bpffs` may be another host's. */
-export function memberOf(host: Namespace, bpffs: string): Member {
+export function memberOf(host: Namespace, bpffs: string, object: ObjectFile = builtObject): Member {
   const pins = pinsOf(bpffs, NETWORK);
   const within = async <T>(act: (kernel: ReturnType<typeof openKernel>) => Promise<T>) => {
     const { ino: networkNamespace } = statSync(namespacePath(host.namespace));
     using _ = enterNamespace(host);
-    return await act(openKernel({ network: NETWORK, bpffs, networkNamespace }));
+    return await act(
+      openKernel({ network: NETWORK, bpffs, networkNamespace, object, genericXdp: true }),
+    );
   };
   const observe = () => within((kernel) => kernel.observe());
   const plan = async (desired: DesiredState) => diff(desired, await observe());
@@ -70,6 +73,6 @@ export function memberOf(host: Namespace, bpffs: string): Member {
   };
 }
 
-export function memberAt(host: Host): Member {
-  return memberOf(host, host.bpffs);
+export function memberAt(host: Host, object?: ObjectFile): Member {
+  return memberOf(host, host.bpffs, object);
 }

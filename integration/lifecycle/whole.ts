@@ -10,7 +10,7 @@ const MAPS = [
   ...['counters', 'endpoints', 'last_answer', 'peer_counters', 'peers', 'peers_lpm'],
   ...['settings_map', 'sources'],
 ];
-const PROGRAMS = ['endpoint_send', 'vxlan_check', 'vxlan_receive', 'vxlan_send'];
+const PROGRAMS = ['endpoint_send', 'vxlan_check', 'vxlan_receive', 'vxlan_send', 'vxlan_strip'];
 const PLACES = [
   ['vxlan_check', 'flannel.1'],
   ['vxlan_receive', 'eth0'],

@@ -9,6 +9,8 @@ export type MapName = keyof typeof mapLayouts;
 /** A pinned map, open. */
 export interface OpenMap extends MapDefinition {
   readonly fd: number;
+  /** The kernel's number for it. */
+  readonly id: number;
 }
 
 export type OpenMaps = Readonly<Record<MapName, OpenMap>> & Disposable;
