@@ -24,19 +24,19 @@ for (const row of ROWS) {
       return created;
     };
     before(async () => {
-      created = await createNetwork({ name: 'dataplane', ...row.options });
+      created = await createNetwork({ name: 'dataplane', ...row.options }, row.isFast);
       if (!row.isWithoutChecksums) return;
       const argv = ['ethtool', '-K', UNDERLAY_DEVICE, 'rx', 'off', 'tx', 'off'];
       await Promise.all(created.lab.hosts.map((host) => host.exec(argv)));
     });
     after(() => created?.lab.destroy());
 
-    carriage(network);
+    carriage(network, row);
     sizes(network, row);
     if (row.scope === 'sizes') return;
-    between(network);
-    marks(network);
-    forgeries(network);
+    between(network, row);
+    marks(network, row);
+    forgeries(network, row);
     bystanders(network);
   });
 }

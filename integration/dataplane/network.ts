@@ -1,10 +1,10 @@
 /** A lab whose hosts have joined, in the words of the dataplane's tests. */
 import assert from 'node:assert/strict';
 import type { Host } from '../../lab/host.ts';
-import { createLab, joinAll, type Lab } from '../../lab/lab.ts';
+import { createLab, joinAll, type Lab, NETWORK_CONFIG } from '../../lab/lab.ts';
 import type { Namespace } from '../../lab/namespace.ts';
 import type { LabOptions } from '../../lab/options.ts';
-import type { Pod } from '../../lab/pod.ts';
+import { hostDevice, type Pod } from '../../lab/pod.ts';
 import { waitForPing } from '../../lab/traffic.ts';
 import type { JoinReport } from '../../src/agent/join.ts';
 
@@ -39,11 +39,21 @@ export interface Network {
   readonly stranger: { readonly namespace: Namespace; readonly address: string };
 }
 
-/** Builds the lab, joins three hosts, and waits until their pods reach each other. */
-export async function createNetwork(options: LabOptions): Promise<Network> {
+/** The network's config with FastPath on. */
+export const FAST_CONFIG = {
+  ...NETWORK_CONFIG,
+  Backend: { ...NETWORK_CONFIG.Backend, FastPath: true },
+} as const;
+
+/**
+ * Builds the lab, joins three hosts, and waits until their pods reach each other.
+ * @param isFast with FastPath, and every pod an endpoint
+ */
+export async function createNetwork(options: LabOptions, isFast = false): Promise<Network> {
   const lab = await createLab(options);
   try {
-    await joinAll(lab);
+    await joinAll(lab, isFast ? FAST_CONFIG : NETWORK_CONFIG);
+    if (isFast) await Promise.all(lab.hosts.map(makeEndpoints));
     const members = await Promise.all(lab.hosts.map(describeMember));
     await Promise.all(
       members.flatMap((from) => members.map((to) => waitForPing(from.pod, to.pod.address))),
@@ -52,6 +62,12 @@ export async function createNetwork(options: LabOptions): Promise<Network> {
   } catch (error) {
     await lab.destroy();
     throw error;
+  }
+}
+
+async function makeEndpoints(host: Host): Promise<void> {
+  for (const [index, { address }] of host.pods.entries()) {
+    await host.tartan(['endpoint', 'add', hostDevice(index), address]);
   }
 }
 

@@ -12,10 +12,10 @@ import { readEndpoints } from '../../src/bpf/endpoint_map.ts';
 import { readLinks } from '../../src/bpf/links.ts';
 import { pinsOf } from '../../src/bpf/pins.ts';
 import { openMapsOf, startMeter } from '../dataplane/meter.ts';
-import { join, type Member, memberOf, networkOf } from '../dataplane/network.ts';
+import { FAST_CONFIG, join, type Member, memberOf, networkOf } from '../dataplane/network.ts';
 import { missing } from '../dataplane/requirements.ts';
 import { startWatch } from '../lifecycle/watching.ts';
-import { addEndpoints, endpoint, FAST } from './network.ts';
+import { addEndpoints, endpoint } from './network.ts';
 
 const PODS = 12;
 
@@ -25,7 +25,7 @@ describe('tartan endpoint', { skip }, () => {
   let network: ReturnType<typeof networkOf>;
   before(async () => {
     const lab = await createLab({ name: 'endp', pods: PODS });
-    await joinAll(lab, FAST);
+    await joinAll(lab, FAST_CONFIG);
     const members = await Promise.all(
       lab.hosts.map(async (host) => memberOf(host, await join(host))),
     );

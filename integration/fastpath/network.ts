@@ -2,15 +2,10 @@
 import type { Host } from '../../lab/host.ts';
 import { createLab, joinAll } from '../../lab/lab.ts';
 import type { LabOptions } from '../../lab/options.ts';
-import { attachPods, hostDevice } from '../../lab/pod.ts';
+import { hostDevice } from '../../lab/pod.ts';
 import { waitForPing } from '../../lab/traffic.ts';
 import type { EndpointAdded } from '../../src/agent/endpoint.ts';
-import { describeMember, type Network, networkOf } from '../dataplane/network.ts';
-
-export const FAST = {
-  Network: '10.5.0.0/16',
-  Backend: { Type: 'vxlan', FastPath: true },
-} as const;
+import { describeMember, FAST_CONFIG, type Network, networkOf } from '../dataplane/network.ts';
 
 /** Three hosts; `endpoints`: those whose pods are endpoints, by name; default all. */
 export async function createFastNetwork(
@@ -19,7 +14,7 @@ export async function createFastNetwork(
 ): Promise<Network> {
   const lab = await createLab(options);
   try {
-    await joinAll(lab, FAST);
+    await joinAll(lab, FAST_CONFIG);
     for (const host of lab.hosts) if (endpoints.includes(host.name)) await addEndpoints(host);
     const members = await Promise.all(lab.hosts.map(describeMember));
     // Each pod must have sent something: its MAC is learned from that.
@@ -47,11 +42,6 @@ export async function endpoint<T = EndpointAdded>(
   ...words: readonly string[]
 ): Promise<T> {
   return JSON.parse((await host.tartan(['endpoint', ...words])).stdout) as T;
-}
-
-/** Cables the pods anew: new interfaces of the same names. */
-export async function recablePods(host: Host): Promise<void> {
-  await attachPods(host);
 }
 
 interface Counter {

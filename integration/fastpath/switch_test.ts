@@ -6,10 +6,10 @@ import type { Pod } from '../../lab/pod.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { readSettingsStruct } from '../../src/bpf/settings.ts';
 import { openMapsOf } from '../dataplane/meter.ts';
-import { join, type Network } from '../dataplane/network.ts';
+import { FAST_CONFIG, join, type Network } from '../dataplane/network.ts';
 import { missing } from '../dataplane/requirements.ts';
 import { startWatch } from '../lifecycle/watching.ts';
-import { addEndpoints, createFastNetwork, FAST } from './network.ts';
+import { addEndpoints, createFastNetwork } from './network.ts';
 import { startChat, startServer } from './talk.ts';
 
 const PORT = 9000;
@@ -79,7 +79,10 @@ describe('FastPath switched on and off', { skip }, () => {
     const { a } = network();
     await using watching = await startWatch(a.host, ['--reconcile-interval', '1']);
     await a.host.tartan(['init-config', '--force', '-'], {
-      input: JSON.stringify({ ...FAST, Backend: { ...FAST.Backend, FastPath: false, MTU: 1400 } }),
+      input: JSON.stringify({
+        ...FAST_CONFIG,
+        Backend: { ...FAST_CONFIG.Backend, FastPath: false, MTU: 1400 },
+      }),
     });
     await waitFor('the warning', () => /taken up by `tartan join`/.test(watching.running.stderr()));
     assert.equal(isFast(a.host), true);
@@ -123,7 +126,7 @@ async function startTraffic(from: Pod, to: Pod) {
 }
 
 async function writeConfig(host: Host, FastPath: boolean): Promise<void> {
-  const config = { ...FAST, Backend: { ...FAST.Backend, FastPath } };
+  const config = { ...FAST_CONFIG, Backend: { ...FAST_CONFIG.Backend, FastPath } };
   await host.tartan(['init-config', '--force', '-'], { input: JSON.stringify(config) });
 }
 

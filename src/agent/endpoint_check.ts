@@ -3,7 +3,7 @@ import { TartanError } from '../errors.ts';
 import type { HostInterface } from '../kernel/contract.ts';
 import { formatIpv4, isIpv4, parseIpv4 } from '../net/ipv4.ts';
 import { lastAddress, parsePrefix, prefixContains } from '../net/prefix.ts';
-import { isOverlayDevice } from '../plan/state.ts';
+import { ENDPOINT_PLACES, isOverlayDevice } from '../plan/state.ts';
 import type { EndpointRecord } from './endpoint_file.ts';
 import type { HostState } from './state_file.ts';
 
@@ -31,13 +31,27 @@ export function checkEndpoint(
   const { index } = requireCable(name, state, interfaces);
   requireOwnAddress(address, state, interfaces);
   const holder = records.find((record) => record.address === address);
-  if (holder === undefined) return { address, interface: name, index };
+  if (holder === undefined) {
+    requirePlace(address, records);
+    return { address, interface: name, index };
+  }
   if (holder.index === index) return holder;
   const holderName = interfaces.find((link) => link.index === holder.index)?.name;
   throw new TartanError(
     'USAGE',
     `${address} is the endpoint of ${holderName ?? holder.interface} already`,
     `Remove it first: \`tartan endpoint remove ${holderName ?? holder.interface} ${address}\`.`,
+  );
+}
+
+function requirePlace(address: string, records: readonly EndpointRecord[]): void {
+  const placeOf = (text: string) => parseIpv4(text) % ENDPOINT_PLACES;
+  const other = records.find((record) => placeOf(record.address) === placeOf(address));
+  if (other === undefined) return;
+  throw new TartanError(
+    'USAGE',
+    `there is no place for ${address} beside the endpoint ${other.address}, which has the same last bits`,
+    `Of a subnet with more than ${ENDPOINT_PLACES} addresses FastPath serves as many: give the pod another address, or leave it to the host.`,
   );
 }
 

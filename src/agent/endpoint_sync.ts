@@ -58,7 +58,10 @@ async function bringInStep(world: EndpointWorld, places: Places): Promise<Obstac
 }
 
 async function plan({ kernel, host }: EndpointWorld, places: Places) {
-  const [observed, endpoints] = [await kernel.observe(), await surveyEndpoints(host, places)];
+  const [observed, endpoints] = await Promise.all([
+    kernel.observe(),
+    surveyEndpoints(host, places),
+  ]);
   return planEndpoints(observed, endpoints);
 }
 

@@ -92,6 +92,9 @@ export interface Endpoint {
   readonly gatewayMac: string;
 }
 
+/** How many endpoints a host can have, each at the place that the last bits of its address name. */
+export const ENDPOINT_PLACES = 4096;
+
 export interface Peer {
   readonly subnet: string;
   readonly publicIp: string;

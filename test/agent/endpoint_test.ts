@@ -7,9 +7,10 @@ import { endpointFilePath, readEndpointFile } from '../../src/agent/endpoint_fil
 import { planEndpoints } from '../../src/agent/endpoint_sync.ts';
 import { surveyEndpoints } from '../../src/agent/endpoints.ts';
 import { networkNamespaceInode, statePath, writeState } from '../../src/agent/state_file.ts';
+import { mapLayouts } from '../../src/bpf/layouts.gen.ts';
 import { TartanError } from '../../src/errors.ts';
 import type { HostInterface } from '../../src/kernel/contract.ts';
-import type { ObservedState, VxlanSettings } from '../../src/plan/state.ts';
+import { ENDPOINT_PLACES, type ObservedState, type VxlanSettings } from '../../src/plan/state.ts';
 import { GENERATION, generation, settings, settled } from '../plan/samples.ts';
 import { hostOf, interfaceOf, recordingKernel, type TestHost, testHost } from './world.ts';
 
@@ -33,14 +34,17 @@ function observedWith(change: Partial<VxlanSettings>): ObservedState {
   return { ...settled, generations: new Map([[GENERATION, found]]) };
 }
 
-async function joinedHost(change: Partial<VxlanSettings> = { fastPath: true }) {
+async function joinedHost(
+  change: Partial<VxlanSettings> = { fastPath: true },
+  subnet = '10.5.52.0/24',
+) {
   const kernel = recordingKernel(observedWith(change));
   const host = await testHost({ kernel, host: hostOf(INTERFACES) });
   await writeState(statePath(host.settings.stateDir, host.settings.network), {
     networkNamespace: await networkNamespaceInode(),
     backend: 'vxlan',
     interface: 'eth0',
-    subnet: '10.5.52.0/24',
+    subnet,
     publicIp: '192.168.64.2',
     vtepMac: '02:00:00:00:00:01',
     bpffs: host.settings.bpffs,
@@ -118,6 +122,18 @@ test('one address on two interfaces is refused, and the holder named', async () 
   await using _ = host;
   await add(host, 'v1', '10.5.52.2');
   await assert.rejects(add(host, 'v2', '10.5.52.2'), /endpoint of v1 already/);
+});
+
+test('addresses that would have one place in the map are refused', async () => {
+  assert.equal(ENDPOINT_PLACES, mapLayouts.endpoints.maxEntries);
+  const { host } = await joinedHost({ fastPath: true }, '10.5.0.0/18');
+  await using _ = host;
+  await add(host, 'v1', '10.5.1.2');
+  await assert.rejects(
+    add(host, 'v2', '10.5.17.2'),
+    /no place for 10\.5\.17\.2 beside .*10\.5\.1\.2/,
+  );
+  assert.equal((await add(host, 'v2', '10.5.17.3')).changed, true);
 });
 
 test('an address whose interface has vanished goes to the next one', async () => {
