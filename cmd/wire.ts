@@ -116,6 +116,7 @@ export function memberSettingsOf(options: Options): MemberSettings {
     underlay: { ifaces: options.iface, publicIp: options['public-ip'] },
     attach: { by: options.attach, force: options.force },
     renewMarginSeconds: options['subnet-lease-renew-margin'] * 60,
+    dataplane: options.dataplane,
   };
 }
 

@@ -50,6 +50,8 @@ export function hostOf(plan: HostPlan, { options, storeEnv }: HostContext): Host
     FLANNELD_BPFFS: bpffs,
     FLANNELD_STATE_DIR: stateDir,
     FLANNELD_SUBNET_FILE: subnetFile,
+    // Not `auto`: what a test is about must not fall back.
+    FLANNELD_DATAPLANE: options.kernelHosts.includes(plan.name) ? 'kernel' : 'bpf',
     PATH: `${dirname(TARTAN)}:${process.env.PATH}`,
   };
   const namespace = namespaceNamed(namespaceOf(options.name, plan.name), env);

@@ -25,6 +25,8 @@ export interface LabOptions {
   readonly pods?: number;
   /** Default `file`: one SQLite file for all hosts. `etcd`: a server inside the lab. */
   readonly store?: StoreKind;
+  /** Names of the hosts that are to be in kernel mode, without our programs; default none. */
+  readonly kernelHosts?: readonly string[];
 }
 
 /** Options with every default filled in. */
@@ -42,6 +44,7 @@ export function fillOptions(options: LabOptions): FullLabOptions {
     wire: options.wire ?? false,
     pods: options.pods ?? 1,
     store: options.store ?? 'file',
+    kernelHosts: options.kernelHosts ?? [],
   };
   checkLabName(full.name);
   checkOneOf('underlay', full.underlay, ['flat', 'routed', 'pair']);

@@ -63,6 +63,9 @@ export class TartanError extends Error {
   }
 }
 
+/** The kernel refuses the BPF programs as they are built: no other build of them is at hand, so try without. */
+export class ProgramsRefused extends TartanError {}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -14,6 +14,33 @@ export interface Row {
   readonly isFast?: boolean;
 }
 
+const kernelHosts = ['a', 'b', 'c'];
+
+/** In kernel mode, where nothing is counted or checked: cases of its own. */
+export const KERNEL_ROWS: readonly Row[] = [
+  { name: 'kernel mode, flat', options: { underlay: 'flat', kernelHosts }, scope: 'everything' },
+  {
+    name: 'kernel mode, routed',
+    options: { underlay: 'routed', kernelHosts },
+    scope: 'everything',
+  },
+  {
+    name: 'kernel mode, routed, MTU 9000',
+    options: { underlay: 'routed', mtu: 9000, kernelHosts },
+    scope: 'sizes',
+  },
+  {
+    name: 'kernel mode, routed, a hop of 1400 between',
+    options: { underlay: 'routed', pathMtu: 1400, kernelHosts },
+    scope: 'sizes',
+  },
+  {
+    name: 'kernel mode, flat, wire',
+    options: { underlay: 'flat', wire: true, kernelHosts },
+    scope: 'sizes',
+  },
+];
+
 const DEFAULT_ROWS: readonly Row[] = [
   { name: 'flat', options: { underlay: 'flat' }, scope: 'everything' },
   { name: 'routed', options: { underlay: 'routed' }, scope: 'everything' },

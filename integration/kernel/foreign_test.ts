@@ -73,6 +73,7 @@ describe('what is not ours', { skip: missing() }, () => {
           links,
           endpoints: [],
           netfilter: null,
+          dataplane: { kind: 'bpf', reason: null },
         },
         null,
         () => assert.fail('the device has a MAC'),

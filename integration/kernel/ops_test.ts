@@ -107,6 +107,35 @@ describe('every op', { skip: missing() }, () => {
     );
   });
 
+  it('to kernel mode, to other peers there, and to another MAC and MTU', async () => {
+    const host = lab.host('a');
+    const mode = 'kernel';
+    await follow(desiredOf(host, { mode }));
+    const moved = leaseOf('10.5.7.0/24', '192.168.77.117', '02:00:c0:a8:4d:6b');
+    const renamed = leaseOf('10.5.8.0/24', '192.168.77.108', '02:00:00:00:00:08');
+    await follow(desiredOf(host, { mode, peers: [moved, renamed] }));
+    await follow(
+      desiredOf(host, {
+        mode,
+        own: leaseOf('10.5.20.0/24', host.address, '02:00:00:00:00:aa'),
+        underlay: { mtu: 1400 },
+      }),
+    );
+    await host.shell(`ip link set ${DEVICE} down; ip link set ${DEVICE} up`);
+    await follow(desiredOf(host, { mode }));
+  });
+
+  it('to kernel mode on another address and port, and without peers', async () => {
+    const host = lab.host('a');
+    const config = { ...CONFIG, Backend: { Type: 'vxlan', Port: 4789 } };
+    await follow(desiredOf(host, { mode: 'kernel', config }));
+    await follow(desiredOf(host, { mode: 'kernel', config, peers: [] }));
+  });
+
+  it('and back to the programs', async () => {
+    await follow(desiredOf(lab.host('a')));
+  });
+
   it('to nothing: the host is as it was', async () => {
     await follow(nothing);
     assert.deepEqual(
@@ -128,6 +157,10 @@ describe('every op', { skip: missing() }, () => {
       'address.remove': true,
       'routes.add': true,
       'routes.remove': true,
+      'neighbors.write': true,
+      'neighbors.remove': true,
+      'fdb.write': true,
+      'fdb.remove': true,
       'bpf.load': true,
       'traffic.copy': true,
       'bpf.unload': true,
@@ -143,14 +176,16 @@ describe('every op', { skip: missing() }, () => {
   });
 });
 
-type Lists = Partial<Pick<ObservedState, 'links' | 'addresses' | 'routes' | 'attachments'>>;
+type Lists = Partial<
+  Pick<ObservedState, 'links' | 'addresses' | 'routes' | 'neighbors' | 'fdb' | 'attachments'>
+>;
 
 /** In an order that does not depend on who lists it. */
 function sorted<T extends Lists & object>(state: T): T {
   const order = <V>(list: readonly V[] | undefined) =>
     list?.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
-  const { links, addresses, routes, attachments } = state;
-  const lists = { links, addresses, routes, attachments };
+  const { links, addresses, routes, neighbors, fdb, attachments } = state;
+  const lists = { links, addresses, routes, neighbors, fdb, attachments };
   const known = Object.entries(lists).filter(([, list]) => list !== undefined);
   const { interfaces: _, ...rest } = state as T & { interfaces?: unknown };
   return {

@@ -47,12 +47,13 @@ export interface Wish {
   readonly underlay?: Partial<Node['interface']>;
   readonly by?: Node['attach']['by'];
   readonly xdp?: boolean;
+  readonly mode?: Node['dataplane']['kind'];
 }
 
 /** What a host of a lab is to look like; hosts a, b, … hold 10.5.10.0/24, 10.5.11.0/24, … */
 export function desiredOf(host: Host, wish: Wish = {}): DesiredState {
   const { config = CONFIG, own = ownLease(host), peers = somePeers, underlay } = wish;
-  const { by = 'tcx', xdp = false } = wish;
+  const { by = 'tcx', xdp = false, mode = 'bpf' } = wish;
   const node: Node = {
     interface: {
       name: host.device,
@@ -66,6 +67,7 @@ export function desiredOf(host: Host, wish: Wish = {}): DesiredState {
     netfilter: null,
     attach: { by, xdp },
     links: [],
+    dataplane: { kind: mode, reason: null },
   };
   const { warnings, ...desired } = vxlan.desired(
     parseConfig(JSON.stringify(config)),

@@ -1,7 +1,8 @@
 import type { Kernel } from '../kernel/contract.ts';
 import { diff } from '../plan/diff.ts';
 import type { Op } from '../plan/op.ts';
-import type { DesiredState, ObservedState, Peer } from '../plan/state.ts';
+import type { DesiredState, ObservedState } from '../plan/state.ts';
+import { advance } from './advance.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 
 /** The only way by which anything reaches the kernel. */
@@ -46,18 +47,4 @@ export function createConverger(kernel: Kernel, signal: AbortSignal): Converger 
     return ops;
   };
   return { observe, plan, converge, forget };
-}
-
-/**
- * What is known after a step. Only the peers are followed, which change all the time: other steps have effects beyond
- * themselves (a link that goes down loses its routes), so after them the kernel is read again.
- */
-function advance(known: ObservedState, op: Op): ObservedState | null {
-  if (op.op !== 'peers.write' && op.op !== 'peers.remove') return null;
-  const peers = known.generations.get(op.generation)?.peers;
-  if (!(peers instanceof Map)) return null;
-  const followed: Map<string, Peer> = peers;
-  if (op.op === 'peers.write') for (const peer of op.peers) followed.set(peer.subnet, peer);
-  else for (const subnet of op.subnets) followed.delete(subnet);
-  return known;
 }

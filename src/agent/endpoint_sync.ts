@@ -79,6 +79,8 @@ export function planEndpoints(
       links: observed.links.filter((link) => link.kind === 'vxlan'),
       addresses: observed.addresses,
       routes: observed.routes,
+      neighbors: [],
+      fdb: [],
       dataplane: {
         object: 'vxlan',
         settings,
@@ -105,7 +107,10 @@ function concernsEndpoints(op: Op): boolean {
 }
 
 /** The generation in use, or why there is none that could be changed. */
-function findGeneration({ attachments, generations, builds }: ObservedState) {
+function findGeneration({ attachments, generations, builds, links }: ObservedState) {
+  if (links.some(({ kind }) => kind === 'classic')) {
+    return 'this host is in kernel mode, which has no FastPath: `tartan join` says why';
+  }
   const receiving = attachments.find(({ program }) => program === 'vxlan_receive');
   if (receiving?.generation == null) return 'the programs are not attached: run `tartan join`';
   const { generation: name, by } = receiving;

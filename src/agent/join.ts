@@ -4,8 +4,9 @@ import type { Op } from '../plan/op.ts';
 import type { DesiredState } from '../plan/state.ts';
 import { type LeasePlan, planLease } from './acquire.ts';
 import { type Converger, createConverger } from './converge.ts';
+import { chooseDataplane, countPeers } from './dataplane.ts';
 import { withLock } from './lock.ts';
-import { desiredState, peersOf, type Settled, settle } from './settle.ts';
+import { desiredState, type Settled, settle } from './settle.ts';
 import {
   lockPath,
   networkNamespaceInode,
@@ -26,6 +27,8 @@ export interface JoinReport {
   readonly mtu: number;
   readonly backend: string;
   readonly mode: 'default' | 'fastpath' | 'kernel' | 'user';
+  /** Why the programs cannot be loaded, so that it is kernel mode; null: they can, or nobody asked for them. */
+  readonly modeReason: string | null;
   /** ISO 8601; null for a reservation, which never ends. */
   readonly leaseExpires: string | null;
   readonly peers: number;
@@ -50,7 +53,7 @@ export interface JoinPreview {
 export async function join(world: World, settings: MemberSettings): Promise<JoinReport> {
   return withLock(world.lockFile, lockPath(settings.stateDir, settings.network), async () => {
     const { found, converger, plan } = await preview(world, settings);
-    return reportOf(found, await settle(world, settings, found, converger, plan));
+    return reportOf(await settle(world, settings, found, converger, plan));
   });
 }
 
@@ -72,10 +75,14 @@ interface Preview {
 async function preview(world: World, settings: MemberSettings): Promise<Preview> {
   const { stateDir, network, bpffs } = settings;
   const path = statePath(stateDir, network);
-  await world.kernel.requireReady();
   requireSameNamespace(await readState(path), await networkNamespaceInode(), { path, bpffs });
   const converger = createConverger(world.kernel, world.signal);
-  const found = await survey(world, settings, converger);
+  // Both ask other processes: so at the same time. What stands in the way of both modes is told first.
+  const choice = chooseDataplane(world.kernel, settings.dataplane, world.log);
+  choice.catch(() => {});
+  await converger.observe();
+  const dataplane = await choice;
+  const found = await survey(world, settings, converger, dataplane);
   const plan = await planLease(await leaseRequest(world, settings, found));
   const ops = await converger.plan(desiredState(found, leaseOf(plan), plan.snapshot.leases));
   return { found, converger, plan, ops };
@@ -87,8 +94,8 @@ function leaseOf({ held, subnet, attributes }: LeasePlan): Lease {
   return { subnet, attributes, expiresAt: 'unknown', revision: 0 };
 }
 
-function reportOf({ config, node, backend }: Survey, settled: Settled): JoinReport {
-  const { lease, desired, mtu, snapshot, changed } = settled;
+function reportOf({ found, lease, desired, mtu, changed }: Settled): JoinReport {
+  const { config, node, backend } = found;
   return {
     network: formatPrefix(config.network),
     subnet: formatPrefix(lease.subnet),
@@ -97,8 +104,9 @@ function reportOf({ config, node, backend }: Survey, settled: Settled): JoinRepo
     mtu,
     backend: backend.type,
     mode: modeOf(desired),
+    modeReason: node.dataplane.reason,
     leaseExpires: lease.expiresAt instanceof Date ? lease.expiresAt.toISOString() : null,
-    peers: desired.dataplane?.peers.size ?? peersOf(snapshot.leases, lease).length,
+    peers: countPeers(desired),
     changed,
   };
 }

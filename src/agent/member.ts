@@ -3,6 +3,7 @@ import { messageOf, TartanError } from '../errors.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import { type PeerChange, sameAttributes } from '../lease/peers.ts';
 import type { Converger } from './converge.ts';
+import { countPeers } from './dataplane.ts';
 import { pruneEndpoints, surveyEndpoints } from './endpoints.ts';
 import { type Herald, leaseDetail } from './events.ts';
 import type { Following } from './follow.ts';
@@ -44,7 +45,7 @@ export function loseLease(member: Member): void {
 /** Takes a lease again after one was lost. */
 export async function reacquire(member: Member): Promise<void> {
   const { world, settings, converger, following, herald } = member;
-  member.found = await survey(world, settings, converger);
+  member.found = await survey(world, settings, converger, member.found.node.dataplane);
   const settled = await settle(world, settings, member.found, converger);
   member.own = settled.lease;
   member.attributes = settled.lease.attributes;
@@ -90,7 +91,7 @@ export async function syncPeers(member: Member): Promise<void> {
   for (const { type, lease } of pending.splice(0)) herald.tell(type, leaseDetail(lease));
   if (!member.resynced) return;
   member.resynced = false;
-  herald.tell('synced', { message: `${desired.dataplane?.peers.size ?? 0} peers` });
+  herald.tell('synced', { message: `${countPeers(desired)} peers` });
 }
 
 /** Looks at the host and at what really stands in the kernel, and repairs it. */
@@ -99,7 +100,7 @@ export async function reconcile(member: Member): Promise<void> {
   converger.forget();
   await pruneEndpoints(world, settings);
   const { config, node: earlier } = member.found;
-  const node = await surveyNode(world, settings, converger, config, earlier);
+  const node = await surveyNode(world, settings, converger, earlier.dataplane, config, earlier);
   member.found = { ...member.found, node };
   const { found, own } = member;
   const { attributes, mtu } = offerOf(found, own);

@@ -6,6 +6,7 @@ import { type AcquiredLease, acquireLease, type LeasePlan } from './acquire.ts';
 import { writeAtomically } from './atomic_file.ts';
 import type { Converger } from './converge.ts';
 import { pruneEndpoints } from './endpoints.ts';
+import { convergeOrFallBack } from './fall_back.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import type { Log } from './log.ts';
 import { networkNamespaceInode, statePath, writeState } from './state_file.ts';
@@ -25,6 +26,8 @@ export function desiredState(found: Survey, own: Lease, leases: Iterable<Lease>)
 }
 
 export interface Settled extends AcquiredLease {
+  /** In kernel mode, if the programs were refused. */
+  readonly found: Survey;
   readonly desired: Decision;
   /** MTU of the pods. */
   readonly mtu: number;
@@ -51,16 +54,31 @@ export async function settle(
   const acquired = await acquireLease({ ...request, announce }, plan);
   const { lease, snapshot } = acquired;
   warnOfRejected(world.log, snapshot.rejected);
-  const desired = desiredState(found, lease, snapshot.leases);
-  for (const warning of desired.warnings) world.log.warn(warning);
+  const warned = new Set<string>();
+  const desire = (survey: Survey) => {
+    const decision = desiredState(survey, lease, snapshot.leases);
+    for (const warning of decision.warnings) {
+      if (!warned.has(warning)) world.log.warn(warning);
+      warned.add(warning);
+    }
+    return decision;
+  };
   stopIfInterrupted(world.signal);
   await announce(lease.subnet, lease.attributes);
-  const ops = await converger.converge(desired);
+  const {
+    found: used,
+    desired,
+    ops,
+  } = await convergeOrFallBack(converger, found, desire, {
+    option: settings.dataplane,
+    log: world.log,
+  });
+  if (desired.dataplane === null) await world.kernel.sweep();
   const pruned = await pruneEndpoints(world, settings);
   const { mtu } = offerOf(found, lease);
   const announced = await announceSubnet(settings, found, lease, mtu);
   const changed = acquired.changed || remembered || ops.length > 0 || pruned || announced;
-  return { ...acquired, desired, mtu, changed };
+  return { ...acquired, found: used, desired, mtu, changed };
 }
 
 /** Writes what teardown and renew must know. @returns whether it changed */

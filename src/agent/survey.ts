@@ -1,4 +1,4 @@
-import type { Backend, Node, Offer } from '../backend/contract.ts';
+import type { Backend, DataplaneChoice, Node, Offer } from '../backend/contract.ts';
 import { TartanError } from '../errors.ts';
 import { type NetworkConfig, parseConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
@@ -29,10 +29,15 @@ export async function survey(
   world: World,
   settings: MemberSettings,
   converger: Converger,
+  dataplane: DataplaneChoice,
 ): Promise<Survey> {
   const config = await readConfig(world.store);
   const backend = world.backendFor(config.backend.type);
-  return { config, backend, node: await surveyNode(world, settings, converger, config) };
+  return {
+    config,
+    backend,
+    node: await surveyNode(world, settings, converger, dataplane, config),
+  };
 }
 
 /**
@@ -43,20 +48,32 @@ export async function surveyNode(
   world: World,
   settings: MemberSettings,
   converger: Converger,
+  dataplane: DataplaneChoice,
   config: NetworkConfig,
   earlier: Node | null = null,
 ): Promise<Node> {
   const underlay = await findUnderlay(world.host, settings.underlay);
   const { links } = await converger.observe();
-  const { name } = underlay.interface;
-  const ways = await world.kernel.readAttachWays(settings.attach.by === 'xdp' ? name : null);
   return {
     ...underlay,
     links,
-    attach: chooseAttach(settings.attach, ways, name),
+    dataplane,
+    attach: await surveyAttach(world, settings, dataplane, underlay.interface.name),
     endpoints: await surveyEndpoints(world.host, settings),
     netfilter: await surveyNetfilter(world.host, config, earlier?.netfilter ?? null),
   };
+}
+
+/** In kernel mode nothing is attached, and the kernel may not be asked. */
+async function surveyAttach(
+  { kernel }: World,
+  { attach }: MemberSettings,
+  { kind }: DataplaneChoice,
+  underlay: string,
+): Promise<Node['attach']> {
+  if (kind === 'kernel') return { by: 'clsact', xdp: false };
+  const ways = await kernel.readAttachWays(attach.by === 'xdp' ? underlay : null);
+  return chooseAttach(attach, ways, underlay);
 }
 
 async function readConfig(store: LeaseStore): Promise<NetworkConfig> {

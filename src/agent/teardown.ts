@@ -1,6 +1,7 @@
 import { TartanError } from '../errors.ts';
 import { ownsLease } from '../lease/ownership.ts';
 import { parseSubnetEnv } from '../lease/subnet_env.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, parsePrefix } from '../net/prefix.ts';
 import type { Op } from '../plan/op.ts';
 import { nothing, type ObservedState } from '../plan/state.ts';
@@ -97,14 +98,15 @@ async function examine(
   const remembered = await readState(path);
   requireSameNamespace(remembered, await networkNamespaceInode(), { path, bpffs });
   const converger = createConverger(world.kernel, world.signal);
-  const member = remembered ?? recollect(await converger.observe(), subnetFile);
+  const member = remembered ?? (await recollect(await converger.observe(), subnetFile));
   return { member, converger };
 }
 
 /** Where the state was lost, what stands in the kernel tells the same; behind NAT, the lease is left to expire. */
-function recollect({ generations }: ObservedState, subnetFile: string): Member | null {
-  const settings = [...generations.values()].find((generation) => generation.settings)?.settings;
-  if (settings == null) return null;
+async function recollect(observed: ObservedState, subnetFile: string): Promise<Member | null> {
+  const generations = [...observed.generations.values()];
+  const settings = generations.find((generation) => generation.settings)?.settings;
+  if (settings == null) return recollectKernelMode(observed, subnetFile);
   return {
     subnet: settings.ownSubnet,
     publicIp: settings.underlayAddress,
@@ -112,6 +114,21 @@ function recollect({ generations }: ObservedState, subnetFile: string): Member |
     store: null,
     subnetFile,
   };
+}
+
+/** A device of kernel mode knows the subnet's address, but not its length, which subnet.env does. */
+async function recollectKernelMode(
+  { links, addresses }: ObservedState,
+  subnetFile: string,
+): Promise<Member | null> {
+  const link = links.find((one) => one.kind === 'classic');
+  const own = addresses.find(({ device }) => device === link?.name)?.address;
+  const { subnet } = parseSubnetEnv((await readIfPresent(subnetFile)) ?? '');
+  if (link === undefined || subnet === null || `${formatIpv4(subnet.address)}/32` !== own) {
+    return null;
+  }
+  const { mac: vtepMac, underlayAddress: publicIp } = link;
+  return { subnet: formatPrefix(subnet), publicIp, vtepMac, store: null, subnetFile };
 }
 
 async function removeSubnetFile(member: Member): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { createConverger } from './converge.ts';
+import { chooseDataplane, countPeers } from './dataplane.ts';
 import { createHerald, leaseDetail } from './events.ts';
 import { keepInStep } from './keep_in_step.ts';
 import { withLock } from './lock.ts';
@@ -24,7 +25,6 @@ import type { WatchSettings, WatchWorld } from './world.ts';
 export async function watch(world: WatchWorld, settings: WatchSettings): Promise<void> {
   const { stateDir, network, bpffs } = settings;
   const path = statePath(stateDir, network);
-  await world.kernel.requireReady();
   const state = requireJoined(await readState(path), path);
   requireSameNamespace(state, await networkNamespaceInode(), { path, bpffs });
   try {
@@ -38,20 +38,21 @@ export async function watch(world: WatchWorld, settings: WatchSettings): Promise
 async function start(world: WatchWorld, settings: WatchSettings, state: HostState): Promise<void> {
   const herald = createHerald(world.emit, world.now);
   const converger = createConverger(world.kernel, world.signal);
-  const found = await survey(world, settings, converger);
-  const settled = await settle(world, settings, found, converger);
-  const { lease, action } = settled;
+  const choice = await chooseDataplane(world.kernel, settings.dataplane, world.log);
+  const surveyed = await survey(world, settings, converger, choice);
+  const settled = await settle(world, settings, surveyed, converger);
+  const { found, lease, action } = settled;
   if (action === 'create') {
     herald.tell('lost', { subnet: state.subnet, publicIp: state.publicIp });
     herald.tell('acquired', leaseDetail(lease));
   }
   if (action === 'renew') herald.tell('renewed', leaseDetail(lease));
-  const peers = settled.desired.dataplane?.peers.size ?? 0;
-  herald.tell('synced', { message: `${peers} peers` });
+  herald.tell('synced', { message: `${countPeers(settled.desired)} peers` });
   await keepInStep(
     {
       world,
-      settings,
+      // The mode of the start stays: one that came and went with the host's condition would cut connections.
+      settings: { ...settings, dataplane: found.node.dataplane.kind },
       herald,
       converger,
       found,

@@ -2,6 +2,7 @@ import type { Backend } from '../backend/contract.ts';
 import type { HostReader, Kernel } from '../kernel/contract.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import type { AttachChoice } from './attach_choice.ts';
+import type { DataplaneOption } from './dataplane.ts';
 import type { WatchEvent } from './events.ts';
 import type { LockFile } from './lock.ts';
 import type { Log } from './log.ts';
@@ -39,6 +40,7 @@ export interface MemberSettings extends Places {
   readonly underlay: UnderlayChoice;
   readonly attach: AttachChoice;
   readonly renewMarginSeconds: number;
+  readonly dataplane: DataplaneOption;
 }
 
 export interface WatchSettings extends MemberSettings {

@@ -14,6 +14,14 @@ export interface Netfilter {
   readonly forward: readonly string[];
 }
 
+/** What carries the packets, and why not the programs. */
+export interface DataplaneChoice {
+  /** `bpf`: the programs. `kernel`: flannel's own way, a classic device with entries for each peer. */
+  readonly kind: 'bpf' | 'kernel';
+  /** Why the programs cannot be loaded here; null: they can, or nobody asked for them. */
+  readonly reason: string | null;
+}
+
 /** The local node as the backends see it: what was found out about the host, nothing decided. */
 export interface Node {
   /** The underlay interface. */
@@ -34,6 +42,7 @@ export interface Node {
   readonly endpoints: readonly Endpoint[];
   /** null: not asked, as the network has FastPath off. */
   readonly netfilter: Netfilter | null;
+  readonly dataplane: DataplaneChoice;
 }
 
 /** What the lease is to publish, and what pods may send. */

@@ -8,6 +8,7 @@ import { overlayDeviceName, type Peer, type Route } from '../plan/state.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath } from './fast_path.ts';
 import { planRoutes } from './overlay_routes.ts';
+import { kernelMode } from './vxlan_kernel.ts';
 
 /** Outer IPv4, UDP and VXLAN headers and the inner Ethernet header. */
 const OVERHEAD = 50;
@@ -66,6 +67,11 @@ function desired(
   );
   const { name: underlay, address: underlayAddress } = node.interface;
   const { vni, port } = options;
+  const mtu = mtuOf(options, node);
+  if (node.dataplane.kind === 'kernel') {
+    const found = [...unbuilt(options), ...warnings];
+    return kernelMode({ options, node, own, leases: reachable, mtu, warnings: found });
+  }
   const fast = decideFastPath(options, node, own);
   const { by, xdp } = node.attach;
   return {
@@ -74,7 +80,7 @@ function desired(
         name: device,
         kind: 'vxlan',
         mac: deviceMac,
-        mtu: mtuOf(options, node),
+        mtu,
         port,
         vni,
         up: true,
@@ -82,6 +88,8 @@ function desired(
     ],
     addresses: [{ device, address: `${formatIpv4(own.subnet.address)}/32` }],
     routes: prefixes.map((prefix) => toRoute(prefix, device)),
+    neighbors: [],
+    fdb: [],
     dataplane: {
       object: 'vxlan',
       settings: {
@@ -95,7 +103,7 @@ function desired(
         deviceMac,
         underlay,
         underlayAddress,
-        mtu: mtuOf(options, node),
+        mtu,
         fastPath: fast.isOn,
         conntrack: fast.conntrack,
         gbp: options.gbp,

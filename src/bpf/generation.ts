@@ -1,11 +1,11 @@
 /** A generation: one load of the object, pinned under one name. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf, TartanError } from '../errors.ts';
+import { messageOf, ProgramsRefused, TartanError } from '../errors.ts';
 import type { Generation } from '../plan/state.ts';
 import { getPinned, pinObject, readMapInfo, readProgramInfo } from '../sys/bpf.ts';
 import { type LoadOptions, loadObject, openLibrary, VerifierError } from '../sys/libbpf.ts';
-import { close } from '../sys/libc.ts';
+import { close, SystemError } from '../sys/libc.ts';
 import { inherit, keptMap, openHeritage } from './heritage.ts';
 import { mapLayouts } from './layouts.gen.ts';
 import type { ObjectFile } from './object_file.ts';
@@ -90,11 +90,13 @@ function load({ object, subnetCount }: Load, reuse: NonNullable<LoadOptions<MapN
   } catch (cause) {
     if (cause instanceof VerifierError) {
       const reason = cause.log.trimEnd().split('\n').slice(-3).join(' | ');
-      throw new TartanError('KERNEL', cause.message, `The kernel's verifier says: ${reason}`, {
+      throw new ProgramsRefused('KERNEL', cause.message, `The kernel's verifier says: ${reason}`, {
         cause,
       });
     }
-    throw new TartanError(
+    // What the kernel refuses, another build would not mend; a file that cannot be opened, it would.
+    const isRefused = cause instanceof SystemError && cause.call.startsWith('bpf_object__load');
+    throw new (isRefused ? ProgramsRefused : TartanError)(
       'MISSING',
       `cannot load the BPF programs: ${messageOf(cause)}`,
       LOAD_HINT,

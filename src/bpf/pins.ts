@@ -4,6 +4,8 @@
  * devices may have: so a place is told by the device's index.
  */
 import {
+  accessSync,
+  constants,
   existsSync,
   readdirSync,
   readlinkSync,
@@ -58,6 +60,11 @@ export function linkName(program: string, ifindex: number): string {
 /** The program of a pinned link: versions before this one had one link a program, named after it. */
 export function programOfLink(name: string): string {
   return name.replace(/-\d+$/, '');
+}
+
+/** What a pinned link's name tells; an `ifindex` of 0: it does not. */
+export function placeOfLink(name: string): { program: string; ifindex: number } {
+  return { program: programOfLink(name), ifindex: Number(/-(\d+)$/.exec(name)?.[1] ?? 0) };
 }
 
 function listFolder(path: string): string[] {
@@ -125,12 +132,28 @@ export function listLinks(pins: Pins): string[] {
 export function requireBpffs(bpffs: string): void {
   let there = resolve(bpffs);
   while (!existsSync(there)) there = dirname(there);
-  if (statfsSync(there).type === BPF_FS_MAGIC) return;
+  if (statfsSync(there).type === BPF_FS_MAGIC) {
+    requireWritable(there);
+    return;
+  }
   throw new TartanError(
     'MISSING',
     `there is no BPF file system at ${bpffs}`,
     `Mount one (\`mount -t bpf bpf ${bpffs}\`), or name another with --bpffs.`,
   );
+}
+
+function requireWritable(path: string): void {
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (cause) {
+    throw new TartanError(
+      'MISSING',
+      `the BPF file system at ${path} cannot be written: ${messageOf(cause)}`,
+      'Mount it read-write, run it as root, or name another with --bpffs.',
+      { cause },
+    );
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { DATAPLANES } from '../agent/dataplane.ts';
 import { choice, integer, ipv4, list, text, toggle, type Value } from './values.ts';
 
 export type CommandName = 'init-config' | 'join' | 'renew' | 'watch' | 'endpoint' | 'teardown';
@@ -95,6 +96,12 @@ export const OPTIONS = {
     initial: 10,
     help: 'seconds between two looks at what really stands in the kernel',
     commands: ['watch'],
+  },
+  dataplane: {
+    value: choice('<mode>', DATAPLANES),
+    initial: 'auto',
+    help: 'what carries the packets: bpf, kernel (as flannel does it), or auto: bpf where it can be loaded',
+    commands: NODE,
   },
   bpffs: {
     value: text('<path>'),

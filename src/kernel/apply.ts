@@ -1,17 +1,25 @@
-import { attach, detach } from '../bpf/attach.ts';
+import { attach } from '../bpf/attach.ts';
 import { copyTraffic } from '../bpf/copy_traffic.ts';
+import { detachOrUnpin } from '../bpf/denied.ts';
 import { removeEndpoints, writeEndpoints } from '../bpf/endpoint_map.ts';
 import { loadGeneration, openMaps } from '../bpf/generation.ts';
 import type { ObjectFile } from '../bpf/object_file.ts';
 import type { OpenMaps } from '../bpf/open_map.ts';
 import { removePeers, writePeers } from '../bpf/peer_maps.ts';
-import { claimPins, type Pins, removeEmptyFolders, removeGeneration } from '../bpf/pins.ts';
+import {
+  claimPins,
+  type Pins,
+  removeEmptyFolders,
+  removeGeneration,
+  removeUnfinished,
+} from '../bpf/pins.ts';
 import type { Place } from '../bpf/place.ts';
 import { type DeviceIndexes, writeSettings } from '../bpf/settings.ts';
 import type { Op } from '../plan/op.ts';
-import type { Address, Attachment, Link, Route } from '../plan/state.ts';
+import type { Address, Attachment, ClassicLink, Link, Route } from '../plan/state.ts';
 import { runBatch } from './iproute.ts';
-import { aliasOf } from './links.ts';
+import { aliasOf, CLASSIC_GROUP } from './links.ts';
+import { removeFdb, removeNeighbors, writeFdb, writeNeighbors } from './neighbors.ts';
 import { ROUTE_PROTOCOL } from './observe.ts';
 
 export interface Site {
@@ -54,9 +62,16 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
         'ip',
         op.routes.map((route) => `route delete ${formatRoute(route)}`),
       );
+    case 'neighbors.write':
+      return writeNeighbors(op.neighbors);
+    case 'neighbors.remove':
+      return removeNeighbors(op.neighbors);
+    case 'fdb.write':
+      return writeFdb(op.fdb);
+    case 'fdb.remove':
+      return removeFdb(op.fdb);
     case 'bpf.load':
-      claimPins(bpffs, pins, site.networkNamespace);
-      return loadGeneration({ ...op, bpffs, pins, object: site.object });
+      return load(site, op);
     case 'traffic.copy':
       return withMaps(pins, op.generation, (maps) => copyTraffic(pins, op.from, maps));
     case 'bpf.unload':
@@ -68,7 +83,7 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
       return attach({ ...site, ...placeOf(devices, op.attachment) }, op.generation);
     case 'bpf.detach':
       if (hasVanished(devices, op.attachment)) return;
-      detach(pins, placeOf(devices, op.attachment));
+      detachOrUnpin(pins, placeOf(devices, op.attachment));
       return removeEmptyFolders(pins);
     case 'settings.write':
       return withMaps(pins, op.generation, (maps) => writeSettings(maps, op.settings, devices));
@@ -83,12 +98,32 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
   }
 }
 
-function addLink(network: string, { name, mac, mtu, port }: Link): string[] {
+/** Programs that are refused leave nothing behind: there may never be any here. */
+function load(site: Site, op: Extract<Op, { op: 'bpf.load' }>): void {
+  const { bpffs, pins, networkNamespace, object } = site;
+  claimPins(bpffs, pins, networkNamespace);
+  try {
+    loadGeneration({ ...op, bpffs, pins, object });
+  } catch (error) {
+    removeUnfinished(pins);
+    removeEmptyFolders(pins);
+    throw error;
+  }
+}
+
+function addLink(network: string, link: Link): string[] {
+  const { name, mac, mtu } = link;
   return [
-    `link add ${name} address ${mac} mtu ${mtu} type vxlan external vnifilter nolearning dstport ${port}`,
+    link.kind === 'vxlan'
+      ? `link add ${name} address ${mac} mtu ${mtu} type vxlan external vnifilter nolearning dstport ${link.port}`
+      : `link add ${name} address ${mac} mtu ${mtu} group ${CLASSIC_GROUP} type vxlan ${formatTunnel(link)}`,
     // No IPv6 address of its own: its neighbour discovery would find nobody.
     `link set ${name} alias ${aliasOf(network)} addrgenmode none`,
   ];
+}
+
+function formatTunnel({ vni, underlay, underlayAddress, port, gbp }: ClassicLink): string {
+  return `id ${vni} dev ${underlay} local ${underlayAddress} dstport ${port} nolearning noudpcsum${gbp ? ' gbp' : ''}`;
 }
 
 function setLink({ up, mtu, mac }: { up?: boolean; mtu?: number; mac?: string }): string {

@@ -1,13 +1,13 @@
+import type { TartanError } from '../errors.ts';
 import type { Op } from '../plan/op.ts';
 import type { ObservedState } from '../plan/state.ts';
 
 /** The only door to the kernel. */
 export interface Kernel {
   /**
-   * Whether the programs can be loaded here: asked before anything is changed.
-   * @throws TartanError `MISSING` naming what it takes
+   * Why the programs cannot be loaded here; null: they can, as far as can be told without loading them. Changes nothing.
    */
-  requireReady(): Promise<void>;
+  probe(): Promise<TartanError | null>;
   /**
    * How programs can be attached here. Reads only.
    * @param xdpOn an interface, if XDP on it is of interest
@@ -15,9 +15,15 @@ export interface Kernel {
   readAttachWays(xdpOn: string | null): Promise<AttachWays>;
   /** What of ours stands in the kernel now, and what stands in our way. Reads only. */
   observe(): Promise<ObservedState>;
-  /** Carries out one op; rejects with `KERNEL` (or a more exact code) naming op and object. */
+  /**
+   * Carries out one op; rejects with `KERNEL` (or a more exact code) naming op and object, and with `ProgramsRefused` if
+   * the kernel does not take the programs.
+   */
   apply(op: Op): Promise<void>;
-  /** For teardown, after its ops: removes what no diff shows, such as the pin of a link whose device is gone. */
+  /**
+   * Where no programs are wanted, after the ops: removes what no diff shows, such as the pin of a link whose device is
+   * gone.
+   */
   sweep(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,9 +1,8 @@
 /** The kernel, for real: iproute2 for devices, addresses and routes, bpf(2) for programs and maps. */
 
-import { detachAll } from '../bpf/attach.ts';
-import { requireLibrary } from '../bpf/generation.ts';
+import { detachAllOrUnpin } from '../bpf/denied.ts';
 import { builtObject, type ObjectFile } from '../bpf/object_file.ts';
-import { pinsOf, removeEmptyFolders, removeUnfinished, requireBpffs } from '../bpf/pins.ts';
+import { pinsOf, removeEmptyFolders, removeUnfinished } from '../bpf/pins.ts';
 import { messageOf, TartanError } from '../errors.ts';
 import type { Op } from '../plan/op.ts';
 import { indexOfInterface, nameOfInterface } from '../sys/interfaces.ts';
@@ -11,6 +10,7 @@ import { applyOp } from './apply.ts';
 import { readAttachWays } from './attach_ways.ts';
 import type { Kernel } from './contract.ts';
 import { observe } from './observe.ts';
+import { probePrograms } from './probe.ts';
 
 export interface KernelOptions {
   /** The network's name: pins, device alias and state are told apart by it. */
@@ -33,10 +33,7 @@ export function openKernel(options: KernelOptions): Kernel {
   const site = { ...options, pins: pinsOf(bpffs, network), devices, object, genericXdp };
   const { pins } = site;
   return {
-    async requireReady() {
-      requireLibrary();
-      requireBpffs(bpffs);
-    },
+    probe: () => probePrograms(bpffs, pins),
     readAttachWays: (xdpOn) => readAttachWays({ pins, programs: object.programs }, xdpOn),
     observe: () => observe(site),
     async apply(op) {
@@ -48,7 +45,7 @@ export function openKernel(options: KernelOptions): Kernel {
     },
     async sweep() {
       removeUnfinished(pins);
-      detachAll(pins);
+      detachAllOrUnpin(pins);
       removeEmptyFolders(pins);
     },
     async close() {},

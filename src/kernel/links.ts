@@ -1,5 +1,5 @@
 /** Devices as iproute2 reports them, in the plan's words. */
-import { isOverlayDevice, type ObservedLink } from '../plan/state.ts';
+import { type ClassicLink, isOverlayDevice, type ObservedLink } from '../plan/state.ts';
 import type { HostInterface } from './contract.ts';
 import { readJson } from './iproute.ts';
 
@@ -14,6 +14,7 @@ export interface IpInterface {
   readonly master?: string;
   /** Of the namespace that the other end is in; absent: this one. */
   readonly link_netnsid?: number;
+  readonly group?: string;
   readonly linkinfo?: {
     readonly info_kind?: string;
     readonly info_data?: {
@@ -21,6 +22,10 @@ export interface IpInterface {
       readonly vnifilter?: boolean;
       readonly id?: number;
       readonly port?: number;
+      /** The underlay's name. */
+      readonly link?: string;
+      readonly local?: string;
+      readonly gbp?: boolean;
     };
   };
   readonly addr_info: readonly {
@@ -69,6 +74,12 @@ export function aliasOf(network: string): string {
   return `tartan:${network}`;
 }
 
+/**
+ * The group of kernel mode's devices. A device gets it as it is made, and its alias only afterwards: so what a process
+ * that was killed in between has left is told from flanneld's.
+ */
+export const CLASSIC_GROUP = 116;
+
 /** Devices with an overlay's name: ours, and what stands in their way. */
 export async function observeLinks(
   network: string,
@@ -97,6 +108,19 @@ function isOurs(network: string, { linkinfo, ifalias }: IpInterface): boolean {
   return filtered && (ifalias === undefined || ifalias === aliasOf(network));
 }
 
+/** A device of kernel mode; as above, one without an alias has not got it yet. */
+function toClassic(network: string, link: IpInterface): ClassicLink | null {
+  const { ifname: name, address: mac = '', mtu, ifalias, group, flags, linkinfo } = link;
+  const data = linkinfo?.info_data;
+  if (linkinfo?.info_kind !== 'vxlan' || data?.external || data?.id === undefined) return null;
+  const isOurs =
+    ifalias === undefined ? group === `${CLASSIC_GROUP}` : ifalias === aliasOf(network);
+  if (!isOurs) return null;
+  const { id: vni, port = 0, link: underlay = '', local: underlayAddress = '', gbp = false } = data;
+  const up = flags.includes('UP') && flags.includes('NOARP');
+  return { name, kind: 'classic', mac, mtu, port, vni, underlay, underlayAddress, gbp, up };
+}
+
 function toObserved(network: string, link: IpInterface, vni: number | null): ObservedLink {
   const name = link.ifname;
   const mac = link.address ?? '';
@@ -106,9 +130,12 @@ function toObserved(network: string, link: IpInterface, vni: number | null): Obs
     const up = link.flags.includes('UP') && link.flags.includes('NOARP');
     return { name, kind: 'vxlan', mac, mtu: link.mtu, port: data?.port ?? 0, vni, up };
   }
+  const own = toClassic(network, link);
+  if (own) return own;
   const vxlan = link.linkinfo?.info_kind === 'vxlan';
+  const others = link.ifalias?.startsWith(aliasOf('')) ?? false;
   const classic =
-    vxlan && !data?.external && data?.id !== undefined && data.port !== undefined
+    vxlan && !others && !data?.external && data?.id !== undefined && data.port !== undefined
       ? { vni: data.id, port: data.port }
       : null;
   return { name, kind: 'foreign', detail: describe(link, classic), mac, classic };

@@ -1,11 +1,11 @@
-import { readAttached } from '../bpf/attach.ts';
+import { readAttachedOrNamed, unlessDenied } from '../bpf/denied.ts';
 import { readEndpoints } from '../bpf/endpoint_map.ts';
 import { findFlaw, openMaps, programId } from '../bpf/generation.ts';
 import { readHeritage } from '../bpf/heritage.ts';
 import { readLinks } from '../bpf/links.ts';
 import { type ObjectFile, readBuild } from '../bpf/object_file.ts';
 import { readPeers } from '../bpf/peer_maps.ts';
-import { listGenerations, listOwners, type Pins } from '../bpf/pins.ts';
+import { listGenerations, listLinks, listOwners, type Pins } from '../bpf/pins.ts';
 import { type DeviceIndexes, readSettings } from '../bpf/settings.ts';
 import { TartanError } from '../errors.ts';
 import {
@@ -16,6 +16,7 @@ import {
 } from '../plan/state.ts';
 import { readJson } from './iproute.ts';
 import { ipv4Of, observeLinks, readIpInterfaces } from './links.ts';
+import { observeFdb, observeNeighbors } from './neighbors.ts';
 
 /** Our routes' protocol, as `ip route` shows it. Nothing in iproute2's rt_protos has this number. */
 export const ROUTE_PROTOCOL = 116;
@@ -43,6 +44,11 @@ export async function observe(scope: Scope): Promise<ObservedState> {
   requireOwnPins(scope);
   const [interfaces, allRoutes] = await Promise.all([readIpInterfaces(), observeRoutes()]);
   const links = await observeLinks(network, interfaces);
+  const classic = links.filter(({ kind }) => kind === 'classic').map(({ name }) => name);
+  const [neighbors, fdb] = await Promise.all([
+    Promise.all(classic.map(observeNeighbors)).then((lists) => lists.flat()),
+    Promise.all(classic.map(observeFdb)).then((lists) => lists.flat()),
+  ]);
   const build = readBuild(object);
   const ours = new Set(links.filter(({ kind }) => kind !== 'foreign').map(({ name }) => name));
   return {
@@ -56,6 +62,8 @@ export async function observe(scope: Scope): Promise<ObservedState> {
         })),
       ),
     routes: allRoutes.filter(({ device }) => ours.has(device)),
+    neighbors,
+    fdb,
     generations: observeGenerations(scope, build),
     attachments: observeAttachments(pins, devices),
     builds: { vxlan: build },
@@ -68,7 +76,12 @@ export async function observe(scope: Scope): Promise<ObservedState> {
  */
 function requireOwnPins({ pins, networkNamespace }: Scope): void {
   const other = listOwners(pins).find((inode) => inode !== networkNamespace);
-  if (other === undefined || !readLinks(pins).some(({ ifindex }) => ifindex !== 0)) return;
+  if (other === undefined) return;
+  const isInUse = unlessDenied(
+    () => readLinks(pins).some(({ ifindex }) => ifindex !== 0),
+    () => listLinks(pins).length > 0,
+  );
+  if (!isInUse) return;
   throw new TartanError(
     'PINS_FOREIGN',
     `the pins in ${pins.root} are another network namespace's (${other}), and in use`,
@@ -90,30 +103,37 @@ async function observeRoutes(): Promise<Route[]> {
 const UNREAD: Generation = { settings: null, peers: new Map(), endpoints: new Map() };
 
 /** Of what other versions have made, that is read which this one could take over. */
-function observeGenerations(
-  { pins, devices, object }: Scope,
-  build: string | null,
-): Map<string, Generation> {
+function observeGenerations(scope: Scope, build: string | null): Map<string, Generation> {
   const ours = build === null ? null : generationPrefix('vxlan', build);
   return new Map(
-    listGenerations(pins).map((name): [string, Generation] => {
-      if (ours === null || !name.startsWith(ours)) return [name, readHeritage(pins, name, devices)];
-      const flaw = findFlaw(pins, name, object);
-      if (flaw) return [name, { ...UNREAD, flaw }];
-      using maps = openMaps(pins, name);
-      const settings = readSettings(maps, devices);
-      return [name, { settings, peers: readPeers(maps), endpoints: readEndpoints(maps, devices) }];
+    listGenerations(scope.pins).map((name): [string, Generation] => {
+      const read = () => readGeneration(scope, name, ours !== null && name.startsWith(ours));
+      return [name, unlessDenied(read, () => UNREAD)];
     }),
   );
 }
 
+function readGeneration({ pins, devices, object }: Scope, name: string, isOurs: boolean) {
+  if (!isOurs) return readHeritage(pins, name, devices);
+  const flaw = findFlaw(pins, name, object);
+  if (flaw) return { ...UNREAD, flaw };
+  using maps = openMaps(pins, name);
+  const settings = readSettings(maps, devices);
+  return { settings, peers: readPeers(maps), endpoints: readEndpoints(maps, devices) };
+}
+
 function observeAttachments(pins: Pins, devices: DeviceIndexes): ObservedState['attachments'] {
   const generations = listGenerations(pins);
-  return readAttached(pins).flatMap(({ program, ifindex, hook, by, programId: id }) => {
+  const isOf = (name: string, program: string, id: number) =>
+    unlessDenied(
+      () => programId(pins, name, program) === id,
+      () => false,
+    );
+  return readAttachedOrNamed(pins).flatMap(({ program, ifindex, hook, by, programId: id }) => {
     const device = devices.nameOf(ifindex);
     // A link whose device is gone does nothing; attaching anew replaces its pin, teardown removes it.
     if (device === undefined) return [];
-    const generation = generations.find((name) => programId(pins, name, program) === id) ?? null;
+    const generation = generations.find((name) => isOf(name, program, id)) ?? null;
     return [{ program, device, hook, by, generation }];
   });
 }

@@ -2,6 +2,7 @@
 import { diffDataplane, orphanedAttachments, supersededAttachments } from './diff_dataplane.ts';
 import { loadGeneration, staleGenerations } from './diff_generation.ts';
 import { diffLinks } from './diff_links.ts';
+import { diffFdb, diffNeighbors } from './diff_neighbors.ts';
 import type { Op } from './op.ts';
 import type { DesiredState, ObservedState, Route } from './state.ts';
 
@@ -20,14 +21,20 @@ export function diff(desired: DesiredState, observed: ObservedState): Op[] {
     ...observed,
     addresses: observed.addresses.filter(({ device }) => !gone(device)),
     routes: observed.routes.filter(({ device }) => !gone(device)),
+    neighbors: observed.neighbors.filter(({ device }) => !gone(device)),
+    fdb: observed.fdb.filter(({ device }) => !gone(device)),
     attachments: observed.attachments.filter(({ device }) => !gone(device)),
   };
   const routes = difference(desired.routes, here.routes);
   const addresses = difference(desired.addresses, here.addresses);
+  const neighbors = diffNeighbors(desired.neighbors, here.neighbors);
+  const fdb = diffFdb(desired.fdb, here.fdb);
   return [
     ...changeRoutes('routes.remove', routes.surplus),
     // What can fail for want of something on the host comes before anything is taken away or made.
     ...loadGeneration(desired.dataplane, here),
+    ...neighbors.remove,
+    ...fdb.remove,
     ...links.remove,
     ...orphanedAttachments(desired, here),
     ...links.add,
@@ -38,6 +45,9 @@ export function diff(desired: DesiredState, observed: ObservedState): Op[] {
     ...addresses.missing.map((address): Op => ({ op: 'address.add', address })),
     ...addresses.surplus.map((address): Op => ({ op: 'address.remove', address })),
     ...links.up,
+    // A device that goes down loses them.
+    ...neighbors.write,
+    ...fdb.write,
     ...changeRoutes('routes.add', routes.missing),
     ...staleGenerations(desired.dataplane, observed),
   ];

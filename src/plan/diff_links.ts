@@ -1,6 +1,7 @@
 import { TartanError } from '../errors.ts';
 import type { LinkChange, Op } from './op.ts';
 import type {
+  ClassicLink,
   DesiredState,
   ForeignLink,
   Link,
@@ -45,14 +46,32 @@ export function diffLinks(desired: DesiredState, observed: ObservedState): LinkO
 }
 
 function changeLink(link: Link, found: ObservedLink | undefined) {
-  const same = found?.kind === 'vxlan' && found.port === link.port ? found : undefined;
+  const same = found && canBecome(found, link) ? found : undefined;
   if (found?.kind === 'foreign') requireTakeover(link, found);
   return {
     remove: found && !same ? [{ op: 'link.remove', name: link.name } as const] : [],
     add: same ? alter(same, link) : [{ op: 'link.add', link } satisfies Op],
-    open: changeVni(link, same?.vni ?? null),
+    open: link.kind === 'vxlan' ? changeVni(link, same?.vni ?? null) : [],
     up: same?.up ? [] : [{ op: 'link.set', name: link.name, up: true } as const],
   };
+}
+
+/** Whether the device can be changed into the other; else it is made anew. */
+function canBecome(found: ObservedLink, link: Link): found is Link {
+  if (found.kind === 'vxlan') return link.kind === 'vxlan' && found.port === link.port;
+  return found.kind === 'classic' && link.kind === 'classic' && sameTunnel(found, link);
+}
+
+/** A device that gets another MAC loses its neigh entries, so it may as well be another device. */
+function sameTunnel(a: ClassicLink, b: ClassicLink): boolean {
+  return (
+    a.mac === b.mac &&
+    a.vni === b.vni &&
+    a.port === b.port &&
+    a.underlay === b.underlay &&
+    a.underlayAddress === b.underlayAddress &&
+    a.gbp === b.gbp
+  );
 }
 
 /** flanneld's device may be replaced: a classic one with our VNI and port. Any other belongs to somebody. */
@@ -65,7 +84,7 @@ function requireTakeover(link: Link, found: ForeignLink): void {
   );
 }
 
-function alter(found: VxlanLink, link: Link): Op[] {
+function alter(found: Link, link: Link): Op[] {
   const change: LinkChange = {
     ...(found.mac === link.mac ? {} : { mac: link.mac }),
     ...(found.mtu === link.mtu ? {} : { mtu: link.mtu }),
@@ -73,7 +92,7 @@ function alter(found: VxlanLink, link: Link): Op[] {
   return Object.keys(change).length > 0 ? [{ op: 'link.set', name: link.name, ...change }] : [];
 }
 
-function changeVni(link: Link, found: number | null): Op[] {
+function changeVni(link: VxlanLink, found: number | null): Op[] {
   if (found === link.vni) return [];
   return [
     ...(found === null ? [] : [{ op: 'vni.remove', device: link.name, vni: found } as const]),

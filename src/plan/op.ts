@@ -1,4 +1,14 @@
-import type { Address, Attachment, Endpoint, Link, Peer, Route, VxlanSettings } from './state.ts';
+import type {
+  Address,
+  Attachment,
+  Endpoint,
+  FdbEntry,
+  Link,
+  Neighbor,
+  Peer,
+  Route,
+  VxlanSettings,
+} from './state.ts';
 
 /** Changes of a link that need no new one. */
 export interface LinkChange {
@@ -18,6 +28,11 @@ export type Op =
   | { readonly op: 'address.remove'; readonly address: Address }
   | { readonly op: 'routes.add'; readonly routes: readonly Route[] }
   | { readonly op: 'routes.remove'; readonly routes: readonly Route[] }
+  /** Kernel mode's entries for peers; a write takes the place of what stands for the same address or MAC. */
+  | { readonly op: 'neighbors.write'; readonly neighbors: readonly Neighbor[] }
+  | { readonly op: 'neighbors.remove'; readonly neighbors: readonly Neighbor[] }
+  | { readonly op: 'fdb.write'; readonly fdb: readonly FdbEntry[] }
+  | { readonly op: 'fdb.remove'; readonly fdb: readonly FdbEntry[] }
   /** Load an object's programs and maps and pin them under the generation's name. */
   | {
       readonly op: 'bpf.load';

@@ -17,6 +17,23 @@ export interface VxlanLink {
   readonly up: boolean;
 }
 
+/** A classic vxlan device, as flanneld makes it: neighbours, FDB and routes tell it the peers. */
+export interface ClassicLink {
+  readonly name: string;
+  readonly kind: 'classic';
+  readonly mac: string;
+  readonly mtu: number;
+  /** UDP port, host byte order. */
+  readonly port: number;
+  readonly vni: number;
+  /** The interface that it sends by, and the outer source address. */
+  readonly underlay: string;
+  readonly underlayAddress: string;
+  /** Whether group policy travels in the VXLAN header. */
+  readonly gbp: boolean;
+  readonly up: boolean;
+}
+
 /** A device that stands in the way: of our name, but not made by us. */
 export interface ForeignLink {
   readonly name: string;
@@ -28,8 +45,8 @@ export interface ForeignLink {
   readonly classic: { readonly vni: number; readonly port: number } | null;
 }
 
-export type Link = VxlanLink;
-export type ObservedLink = VxlanLink | ForeignLink;
+export type Link = VxlanLink | ClassicLink;
+export type ObservedLink = Link | ForeignLink;
 
 export interface Address {
   readonly device: string;
@@ -46,6 +63,21 @@ export interface Route {
 
 /** By a TCX link, by a filter on a clsact qdisc, which runs behind all of TCX, or by an XDP link, which runs before. */
 export type AttachmentMeans = 'tcx' | 'clsact' | 'xdp';
+
+/** A permanent neigh entry of kernel mode: a peer's VTEP. */
+export interface Neighbor {
+  readonly device: string;
+  /** `10.5.7.0` */
+  readonly address: string;
+  readonly mac: string;
+}
+
+/** A permanent FDB entry of kernel mode: behind which host a VTEP is. */
+export interface FdbEntry {
+  readonly device: string;
+  readonly mac: string;
+  readonly publicIp: string;
+}
 
 /** A program on a device's hook. */
 export interface Attachment {
@@ -118,6 +150,11 @@ export interface DesiredState {
   readonly links: readonly Link[];
   readonly addresses: readonly Address[];
   readonly routes: readonly Route[];
+  /** One a device and address. */
+  readonly neighbors: readonly Neighbor[];
+  /** One a device and MAC. */
+  readonly fdb: readonly FdbEntry[];
+  /** null: kernel mode, or nothing. */
   readonly dataplane: Dataplane | null;
 }
 
@@ -135,6 +172,8 @@ export interface ObservedState {
   readonly links: readonly ObservedLink[];
   readonly addresses: readonly Address[];
   readonly routes: readonly Route[];
+  readonly neighbors: readonly Neighbor[];
+  readonly fdb: readonly FdbEntry[];
   /** Pinned sets by name: {@link generationName} tells the one that is wanted. */
   readonly generations: ReadonlyMap<string, Generation>;
   readonly attachments: readonly (Attachment & { readonly generation: string | null })[];
@@ -153,7 +192,14 @@ export function isOverlayDevice(name: string): boolean {
 }
 
 /** A host with nothing of ours. */
-export const nothing: DesiredState = { links: [], addresses: [], routes: [], dataplane: null };
+export const nothing: DesiredState = {
+  links: [],
+  addresses: [],
+  routes: [],
+  neighbors: [],
+  fdb: [],
+  dataplane: null,
+};
 
 /**
  * The pinned set's name: other programs, or a peer array of another size or numbering, make another set, which takes

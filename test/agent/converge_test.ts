@@ -32,6 +32,8 @@ const desiredWith = (...peers: Peer[]): DesiredState => ({
   links: [],
   addresses: [],
   routes: [],
+  neighbors: [],
+  fdb: [],
   dataplane: {
     object: 'vxlan',
     settings,
@@ -48,6 +50,8 @@ function setUp() {
     links: [],
     addresses: [],
     routes: [],
+    neighbors: [],
+    fdb: [],
     generations: new Map([[generation, { settings, peers: new Map(), endpoints: new Map() }]]),
     attachments: [],
     builds: { vxlan: BUILD },
@@ -73,15 +77,40 @@ test('peers are followed without reading the kernel again, and only differences 
   assert.deepEqual(steps, [[peerOf(2)], [peerOf(3)], ['10.5.2.0/24']]);
 });
 
+test("kernel mode's peers are followed in the same way", async () => {
+  const { kernel, reads, converger } = setUp();
+  const device = 'flannel.1';
+  const wish = (...hosts: { n: number; mac: string; publicIp: string }[]): DesiredState => ({
+    ...desiredWith(),
+    routes: hosts.map(({ n }) => {
+      return { destination: `10.5.${n}.0/24`, via: `10.5.${n}.0`, device, onlink: true };
+    }),
+    neighbors: hosts.map(({ n, mac }) => ({ device, address: `10.5.${n}.0`, mac })),
+    fdb: hosts.map(({ mac, publicIp }) => ({ device, mac, publicIp })),
+  });
+  const two = { n: 2, mac: '02:00:00:00:00:02', publicIp: '192.168.64.2' };
+  const three = { n: 3, mac: '02:00:00:00:00:03', publicIp: '192.168.64.3' };
+  await converger.converge(wish(two));
+  await converger.converge(wish(two, three));
+  await converger.converge(wish({ ...two, mac: '02:00:00:00:00:22' }, three));
+  await converger.converge(wish(three));
+  assert.deepEqual(await converger.converge(wish(three)), []);
+  assert.equal(reads.count, 1);
+  assert.deepEqual(
+    kernel.ops.map(({ op }) => op),
+    [
+      ...['neighbors.write', 'fdb.write', 'routes.add'],
+      ...['neighbors.write', 'fdb.write', 'routes.add'],
+      ...['fdb.remove', 'neighbors.write', 'fdb.write'],
+      ...['routes.remove', 'neighbors.remove', 'fdb.remove'],
+    ],
+  );
+});
+
 test('after any other step, and when it is told to forget, the kernel is read again', async () => {
   const { reads, converger } = setUp();
-  const route = {
-    destination: '10.5.2.0/23',
-    via: '169.254.1.1',
-    device: 'flannel.1',
-    onlink: true,
-  };
-  await converger.converge({ ...desiredWith(), routes: [route] });
+  const address = { device: 'flannel.1', address: '10.5.52.0/32' };
+  await converger.converge({ ...desiredWith(), addresses: [address] });
   await converger.observe();
   assert.equal(reads.count, 2);
   converger.forget();

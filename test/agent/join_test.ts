@@ -24,6 +24,7 @@ test('takes a lease, converges, and announces the subnet last', async () => {
       mtu: 1450,
       backend: 'vxlan',
       mode: 'default',
+      modeReason: null,
       leaseExpires: '',
       peers: 0,
       changed: true,

@@ -18,6 +18,8 @@ const EMPTY: ObservedState = {
   links: [],
   addresses: [],
   routes: [],
+  neighbors: [],
+  fdb: [],
   generations: new Map(),
   attachments: [],
   builds: { vxlan: '0123456789abcdef' },
@@ -38,7 +40,7 @@ export function recordingKernel(observed: ObservedState = EMPTY): RecordingKerne
     failNext(error) {
       failure = error;
     },
-    async requireReady() {},
+    probe: async () => null,
     readAttachWays: async () => ({ tcx: true, xdp: null }),
     observe: async () => observed,
     async apply(op) {
@@ -133,6 +135,7 @@ export async function testHost(changes: Partial<World> = {}): Promise<TestHost> 
       underlay: { ifaces: [], publicIp: null },
       attach: { by: 'auto', force: false },
       renewMarginSeconds: 3600,
+      dataplane: 'auto',
     },
     async [Symbol.asyncDispose]() {
       controller.abort();

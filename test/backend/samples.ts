@@ -34,6 +34,7 @@ export const node: Node = {
   links: [],
   endpoints: [],
   netfilter: null,
+  dataplane: { kind: 'bpf', reason: null },
 };
 
 export function withInterface(change: Partial<Node['interface']>): Node {

@@ -116,6 +116,8 @@ test('a host of a network, whole', () => {
     ]
       .flat()
       .map((destination) => ({ destination, via: '169.254.1.1', device, onlink: true })),
+    neighbors: [],
+    fdb: [],
     dataplane: {
       object: 'vxlan',
       settings: {

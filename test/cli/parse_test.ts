@@ -66,6 +66,7 @@ test('every option of every command has its variable', () => {
     'subnet-lease-renew-margin': '5',
     'reconcile-interval': '5',
     attach: 'clsact',
+    dataplane: 'kernel',
     'log-level': 'debug',
   };
   for (const command of COMMAND_NAMES) {

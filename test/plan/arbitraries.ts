@@ -3,10 +3,14 @@ import fc from 'fast-check';
 import {
   type Address,
   type Attachment,
+  type ClassicLink,
   type DesiredState,
   type Endpoint,
+  type FdbEntry,
   type Generation,
   generationName,
+  type Link,
+  type Neighbor,
   type ObservedLink,
   type Peer,
   type Route,
@@ -98,14 +102,61 @@ function addressesOn(device: string): fc.Arbitrary<Address[]> {
     .map((addresses) => addresses.map((address) => ({ device, address })));
 }
 
-/** What a host may be asked to look like: one overlay device, up, with its programs. */
-export const aDesiredState: fc.Arbitrary<DesiredState> = fc
+function aClassicLink(name: string): fc.Arbitrary<ClassicLink> {
+  return record<ClassicLink>({
+    name: fc.constant(name),
+    kind: fc.constant('classic'),
+    mac: aMac,
+    mtu: fc.constantFrom(1450, 8950),
+    port: aPort,
+    vni: fc.constant(1),
+    underlay: fc.constantFrom(...UNDERLAYS),
+    underlayAddress: fc.constantFrom('192.168.64.2', '192.168.64.22'),
+    gbp: fc.boolean(),
+    up: fc.boolean(),
+  });
+}
+
+function neighborsOn(device: string): fc.Arbitrary<Neighbor[]> {
+  const one = record<Neighbor>({
+    device: fc.constant(device),
+    address: fc.constantFrom('10.5.1.0', '10.5.2.0', '10.5.3.0'),
+    mac: aMac,
+  });
+  return fc.uniqueArray(one, { selector: ({ address }) => address });
+}
+
+function fdbOn(device: string): fc.Arbitrary<FdbEntry[]> {
+  const one = record<FdbEntry>({
+    device: fc.constant(device),
+    mac: aMac,
+    publicIp: fc.constantFrom('192.168.64.3', '192.168.64.4'),
+  });
+  return fc.uniqueArray(one, { selector: ({ mac }) => mac });
+}
+
+/** A host in kernel mode. */
+const aClassicState: fc.Arbitrary<DesiredState> = aDevice.chain((device) =>
+  record<DesiredState>({
+    links: aClassicLink(device).map((link) => [{ ...link, up: true }]),
+    addresses: addressesOn(device),
+    routes: routesOn(device),
+    neighbors: neighborsOn(device),
+    fdb: fdbOn(device),
+    dataplane: fc.constant(null),
+  }),
+);
+
+/** A host with its programs. */
+const aProgrammedState: fc.Arbitrary<DesiredState> = fc
   .tuple(aDevice, fc.constantFrom(...UNDERLAYS))
   .chain(([device, underlay]) =>
     record<DesiredState>({
       links: aLink(device, fc.constant(1)).map((link) => [{ ...link, up: true }]),
       addresses: addressesOn(device),
       routes: routesOn(device),
+      neighbors: fc.constant([]),
+      fdb: fc.constant([]),
       dataplane: record({
         object: fc.constant('vxlan' as const),
         settings: someSettings(device, underlay),
@@ -119,6 +170,12 @@ export const aDesiredState: fc.Arbitrary<DesiredState> = fc
       }),
     }),
   );
+
+/** What a host may be asked to look like: one overlay device, up, with its programs or its entries. */
+export const aDesiredState: fc.Arbitrary<DesiredState> = fc.oneof(
+  { weight: 2, arbitrary: aProgrammedState },
+  { weight: 1, arbitrary: aClassicState },
+);
 
 const classic: ObservedLink = {
   name: '',
@@ -134,6 +191,7 @@ const observedLinks: fc.Arbitrary<ObservedLink[]> = fc
       fc.option(
         fc.oneof(
           { weight: 3, arbitrary: aLink(name, fc.constantFrom(1, 2, null)) },
+          { weight: 2, arbitrary: aClassicLink(name) },
           { weight: 1, arbitrary: fc.constant<ObservedLink>({ ...classic, name }) },
         ),
         { nil: null },
@@ -198,9 +256,10 @@ function attachmentsOn(
 
 /** What may be found on a host: nothing, all, or what a run that was cut short, a flap or a stranger left. */
 export const aHost: fc.Arbitrary<Host> = observedLinks.chain((links) => {
-  const ours = links.filter((link) => link.kind === 'vxlan');
+  const ours = links.filter((link) => link.kind !== 'foreign');
+  const classics = ours.filter(({ kind }) => kind === 'classic');
   const devices = [...UNDERLAYS, ...links.map(({ name }) => name)];
-  const onEach = <T>(names: readonly VxlanLink[], make: (name: string) => fc.Arbitrary<T[]>) =>
+  const onEach = <T>(names: readonly Link[], make: (name: string) => fc.Arbitrary<T[]>) =>
     fc.tuple(...names.map(({ name }) => make(name))).map((lists) => lists.flat());
   return generationsOn(devices).chain((generations) =>
     record<Host>({
@@ -211,6 +270,11 @@ export const aHost: fc.Arbitrary<Host> = observedLinks.chain((links) => {
         ours.filter(({ up }) => up),
         routesOn,
       ),
+      neighbors: onEach(
+        classics.filter(({ up }) => up),
+        neighborsOn,
+      ),
+      fdb: onEach(classics, fdbOn),
       generations: fc.constant(generations),
       attachments: attachmentsOn(devices, [...generations.keys()]),
       builds: fc.constant({ vxlan: BUILD }),

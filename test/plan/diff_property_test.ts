@@ -26,22 +26,27 @@ test('the ops of a diff lead to the desired state, each of them possible when it
       const after = applyAll(host, plan(desired, host));
       assert.deepEqual(diff(desired, after), []);
       assert.deepEqual(
-        after.links.filter(({ kind }) => kind === 'vxlan'),
+        after.links.filter(({ kind }) => kind !== 'foreign'),
         desired.links,
       );
       assert.deepEqual(new Set(after.routes), new Set(desired.routes));
       assert.deepEqual(new Set(after.addresses), new Set(desired.addresses));
+      assert.deepEqual(new Set(after.neighbors), new Set(desired.neighbors));
+      assert.deepEqual(new Set(after.fdb), new Set(desired.fdb));
+      const { dataplane } = desired;
       assert.deepEqual(
         [...after.generations.values()],
-        [
-          {
-            settings: desired.dataplane?.settings,
-            peers: desired.dataplane?.peers,
-            endpoints: desired.dataplane?.endpoints,
-          },
-        ],
+        dataplane === null
+          ? []
+          : [
+              {
+                settings: dataplane.settings,
+                peers: dataplane.peers,
+                endpoints: dataplane.endpoints,
+              },
+            ],
       );
-      assert.equal(after.attachments.length, desired.dataplane?.attachments.length);
+      assert.equal(after.attachments.length, dataplane?.attachments.length ?? 0);
     }),
     RUNS,
   );
@@ -75,9 +80,10 @@ test('nothing of ours is left when nothing is wanted, also after a run that was 
       assert.deepEqual(diff(nothing, gone), []);
       assert(gone.links.every(({ kind }) => kind === 'foreign'));
       assert.deepEqual(
-        [gone.addresses, gone.routes, gone.attachments, gone.generations.size],
-        [[], [], [], 0],
+        [gone.addresses, gone.routes, gone.neighbors, gone.fdb, gone.attachments],
+        [[], [], [], [], []],
       );
+      assert.equal(gone.generations.size, 0);
     }),
     RUNS,
   );

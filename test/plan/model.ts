@@ -5,7 +5,13 @@
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import type { Op } from '../../src/plan/op.ts';
-import type { Attachment, Generation, ObservedState, VxlanLink } from '../../src/plan/state.ts';
+import type {
+  Attachment,
+  Generation,
+  Link,
+  ObservedState,
+  VxlanLink,
+} from '../../src/plan/state.ts';
 
 export interface Host extends ObservedState {
   /** Interfaces that are not ours, which programs are attached to as well. */
@@ -20,24 +26,27 @@ export function apply(host: Host, op: Op): Host {
   switch (op.op) {
     case 'link.add':
       assert(!hasDevice(host, op.link.name), `${op.link.name} exists`);
-      return { ...host, links: [...host.links, { ...op.link, vni: null, up: false }] };
+      return { ...host, links: [...host.links, asMade(op.link)] };
     case 'link.remove':
       return removeLink(host, op.name);
     case 'link.set':
-      return changeLink(host, op.name, (link) => ({
-        ...link,
-        up: op.up ?? link.up,
-        mtu: op.mtu ?? link.mtu,
-        mac: op.mac ?? link.mac,
-      }));
+      return changeLink(host, op.name, (link) => {
+        assert(link.kind === 'vxlan' || op.mac === undefined, 'would lose its neighbours');
+        return {
+          ...link,
+          up: op.up ?? link.up,
+          mtu: op.mtu ?? link.mtu,
+          mac: op.mac ?? link.mac,
+        };
+      });
     case 'vni.add':
       assert(programsOn(host, op.device) >= 2, 'packets would get in unchecked');
-      return changeLink(host, op.device, (link) => {
+      return changeFilter(host, op.device, (link) => {
         assert.equal(link.vni, null);
         return { ...link, vni: op.vni };
       });
     case 'vni.remove':
-      return changeLink(host, op.device, (link) => {
+      return changeFilter(host, op.device, (link) => {
         assert.equal(link.vni, op.vni);
         return { ...link, vni: null };
       });
@@ -51,6 +60,19 @@ export function apply(host: Host, op: Op): Host {
       return { ...host, routes: added(host.routes, op.routes) };
     case 'routes.remove':
       return { ...host, routes: removed(host.routes, op.routes) };
+    case 'neighbors.write':
+      for (const { device } of op.neighbors) assert(ourLink(host, device).up, 'would be lost');
+      return {
+        ...host,
+        neighbors: written(host.neighbors, op.neighbors, ({ address }) => address),
+      };
+    case 'neighbors.remove':
+      return { ...host, neighbors: removed(host.neighbors, op.neighbors) };
+    case 'fdb.write':
+      for (const { device } of op.fdb) assert.equal(ourLink(host, device).kind, 'classic');
+      return { ...host, fdb: written(host.fdb, op.fdb, ({ mac }) => mac) };
+    case 'fdb.remove':
+      return { ...host, fdb: removed(host.fdb, op.fdb) };
     case 'bpf.load':
       return load(host, op);
     case 'traffic.copy':
@@ -110,13 +132,25 @@ function hasDevice({ links, interfaces }: Host, name: string): boolean {
   return interfaces.includes(name) || links.some((link) => link.name === name);
 }
 
-function ourLink({ links }: Host, name: string): VxlanLink {
+function ourLink({ links }: Host, name: string): Link {
   const link = links.find((one) => one.name === name);
-  assert(link?.kind === 'vxlan', `no device ${name} of ours`);
+  assert(link && link.kind !== 'foreign', `no device ${name} of ours`);
   return link;
 }
 
-function changeLink(host: Host, name: string, change: (link: VxlanLink) => VxlanLink): Host {
+/** A VNI filter is filled by an op of its own, and a device is down at first. */
+function asMade(link: Link): Link {
+  return link.kind === 'vxlan' ? { ...link, vni: null, up: false } : { ...link, up: false };
+}
+
+function changeFilter(host: Host, name: string, change: (link: VxlanLink) => VxlanLink): Host {
+  return changeLink(host, name, (link) => {
+    assert(link.kind === 'vxlan', `${name} has no VNI filter`);
+    return change(link);
+  });
+}
+
+function changeLink(host: Host, name: string, change: (link: Link) => Link): Host {
   const changed = change(ourLink(host, name));
   return { ...host, links: host.links.map((link) => (link.name === name ? changed : link)) };
 }
@@ -135,6 +169,8 @@ function removeLink(host: Host, name: string): Host {
     links: host.links.filter((link) => link.name !== name),
     addresses: host.addresses.filter(stays),
     routes: host.routes.filter(stays),
+    neighbors: host.neighbors.filter(stays),
+    fdb: host.fdb.filter(stays),
     attachments: host.attachments.filter(stays),
     generations: new Map(generations),
   };
@@ -162,6 +198,16 @@ function removed<T>(present: readonly T[], fewer: readonly T[]): T[] {
       'missing',
     );
   return present.filter((one) => !fewer.some((item) => isDeepStrictEqual(one, item)));
+}
+
+/** Each in the place of the one for the same address or MAC. */
+function written<T extends { device: string }>(
+  present: readonly T[],
+  more: readonly T[],
+  placeOn: (entry: T) => string,
+): T[] {
+  const isSame = (a: T, b: T) => a.device === b.device && placeOn(a) === placeOn(b);
+  return [...present.filter((one) => !more.some((entry) => isSame(one, entry))), ...more];
 }
 
 function generationOf({ generations }: Host, name: string): Generation {

@@ -1,26 +1,43 @@
 /** A host of a network 10.5.0.0/16, as it is to be and as it is. */
 import {
   type Attachment,
+  type ClassicLink,
   type Dataplane,
   type DesiredState,
+  type FdbEntry,
   type Generation,
   generationName,
-  type Link,
+  type Neighbor,
   type ObservedState,
   type Peer,
   type Route,
+  type VxlanLink,
   type VxlanSettings,
 } from '../../src/plan/state.ts';
 
 export const BUILD = '0123456789abcdef0123456789abcdef';
 
-export const link: Link = {
+export const link: VxlanLink = {
   name: 'flannel.1',
   kind: 'vxlan',
   mac: '02:00:00:00:00:01',
   mtu: 1450,
   port: 8472,
   vni: 1,
+  up: true,
+};
+
+/** The same in kernel mode. */
+export const classicLink: ClassicLink = {
+  name: 'flannel.1',
+  kind: 'classic',
+  mac: '02:00:00:00:00:01',
+  mtu: 1450,
+  port: 8472,
+  vni: 1,
+  underlay: 'eth0',
+  underlayAddress: '192.168.64.2',
+  gbp: false,
   up: true,
 };
 
@@ -89,8 +106,35 @@ export const desired: DesiredState = {
   links: [link],
   addresses: [{ device: 'flannel.1', address: '10.5.52.0/32' }],
   routes: [route('10.5.1.0/24'), route('10.5.2.0/23')],
+  neighbors: [],
+  fdb: [],
   dataplane,
 };
+
+export function neighborOf({ subnet, mac }: Peer): Neighbor {
+  return { device: 'flannel.1', address: subnet.replace('/24', ''), mac };
+}
+
+export function fdbEntryOf({ mac, publicIp }: Peer): FdbEntry {
+  return { device: 'flannel.1', mac, publicIp };
+}
+
+export function peerRoute({ subnet }: Peer): Route {
+  const via = subnet.replace('/24', '');
+  return { destination: subnet, via, device: 'flannel.1', onlink: true };
+}
+
+/** A host in kernel mode. */
+export function kernelMode(...peers: readonly Peer[]): DesiredState {
+  return {
+    links: [classicLink],
+    addresses: desired.addresses,
+    routes: peers.map(peerRoute),
+    neighbors: peers.map(neighborOf),
+    fdb: peers.map(fdbEntryOf),
+    dataplane: null,
+  };
+}
 
 export const GENERATION = generationName('vxlan', BUILD, settings);
 
@@ -101,6 +145,8 @@ export const bare: ObservedState = {
   links: [],
   addresses: [],
   routes: [],
+  neighbors: [],
+  fdb: [],
   generations: new Map(),
   attachments: [],
   builds: { vxlan: BUILD },

@@ -1,0 +1,37 @@
+import type { Decision } from '../backend/contract.ts';
+import { ProgramsRefused } from '../errors.ts';
+import type { Op } from '../plan/op.ts';
+import type { Converger } from './converge.ts';
+import { type DataplaneOption, kernelModeBecause } from './dataplane.ts';
+import type { Log } from './log.ts';
+import type { Survey } from './survey.ts';
+
+export interface Carried {
+  /** As it was carried out: in kernel mode, if the programs were refused. */
+  readonly found: Survey;
+  readonly desired: Decision;
+  readonly ops: readonly Op[];
+}
+
+/**
+ * Brings the kernel in step; in kernel mode if it refuses the programs and the option leaves the choice. What no probe
+ * can tell beforehand, the verifier's word, comes with the load, before anything stands that would be in the way.
+ * @param desire what the host is to look like, as it was found
+ */
+export async function convergeOrFallBack(
+  converger: Converger,
+  found: Survey,
+  desire: (found: Survey) => Decision,
+  { option, log }: { readonly option: DataplaneOption; readonly log: Log },
+): Promise<Carried> {
+  const desired = desire(found);
+  try {
+    return { found, desired, ops: await converger.converge(desired) };
+  } catch (error) {
+    if (option !== 'auto' || !(error instanceof ProgramsRefused)) throw error;
+    const dataplane = kernelModeBecause(error.message, log);
+    const other = { ...found, node: { ...found.node, dataplane } };
+    const decision = desire(other);
+    return { found: other, desired: decision, ops: await converger.converge(decision) };
+  }
+}
