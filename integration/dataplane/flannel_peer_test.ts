@@ -21,7 +21,14 @@ import type { WatchEvent } from '../../src/agent/events.ts';
 import { readPeers } from '../../src/bpf/peer_maps.ts';
 import { exchange } from './cases/carriage.ts';
 import { countDuring, type Metered, openMapsOf } from './meter.ts';
-import { describeMember, join, type Member, memberOf } from './network.ts';
+import {
+  describeMember,
+  FAST_CONFIG,
+  join,
+  type Member,
+  makeEndpoints,
+  memberOf,
+} from './network.ts';
 import { missing } from './requirements.ts';
 import { buildTools, sendDatagrams, sendTcp } from './senders.ts';
 
@@ -40,11 +47,18 @@ const skip = await missing('etcd', 'etcdctl');
 
 before(() => skip || buildTools());
 
-for (const underlay of ['flat', 'routed'] as const) {
-  describe(`a flannel-style peer, ${underlay}`, { skip }, () => {
+const SETUPS = [
+  { underlay: 'flat', isFast: false },
+  { underlay: 'routed', isFast: false },
+  { underlay: 'flat', isFast: true },
+  { underlay: 'routed', isFast: true },
+] as const;
+
+for (const { underlay, isFast } of SETUPS) {
+  describe(`a flannel-style peer, ${underlay}${isFast ? ', FastPath' : ''}`, { skip }, () => {
     let mixed: Mixed;
     before(async () => {
-      mixed = await createMixed(underlay);
+      mixed = await createMixed(underlay, isFast);
     });
     after(() => mixed?.lab.destroy());
 
@@ -155,7 +169,11 @@ for (const underlay of ['flat', 'routed'] as const) {
       const { a, b, flannel } = mixed;
       const { host, peer, pod } = flannel;
       const report = await join(host);
-      assert.partialDeepStrictEqual(report, { subnet: FLANNEL_SUBNET, mode: 'default', peers: 2 });
+      assert.partialDeepStrictEqual(report, {
+        subnet: FLANNEL_SUBNET,
+        mode: isFast ? 'fastpath' : 'default',
+        peers: 2,
+      });
       const member = await memberOf(host, report);
       assert.equal(member.vtepMac, peer.vtepMac);
       const { stdout } = await host.exec(['ip', '-4', 'route', 'show', 'dev', FLANNEL_DEVICE]);
@@ -173,13 +191,15 @@ for (const underlay of ['flat', 'routed'] as const) {
   });
 }
 
-async function createMixed(underlay: Underlay): Promise<Mixed> {
+async function createMixed(underlay: Underlay, isFast: boolean): Promise<Mixed> {
   const lab = await createLab({ name: 'flannelpeer', underlay, store: 'etcd' });
   try {
     const [a, b, host] = lab.hosts;
     const [pod] = host?.pods ?? [];
     assert(a && b && host && pod && lab.etcd);
-    await a.tartan(['init-config', '-'], { input: JSON.stringify(NETWORK_CONFIG) });
+    await a.tartan(['init-config', '-'], {
+      input: JSON.stringify(isFast ? FAST_CONFIG : NETWORK_CONFIG),
+    });
     const mtu = lab.options.mtu - 50;
     const peer = await addFlannelDevice(host, { subnet: FLANNEL_SUBNET, mtu });
     await attachPods(host, { gateway: gatewayOf(peer.subnet), mtu });
@@ -188,6 +208,7 @@ async function createMixed(underlay: Underlay): Promise<Mixed> {
     await Promise.all(
       [a, b].map((joined) => joined.tartan(['join']).then(() => attachPods(joined))),
     );
+    if (isFast) await Promise.all([a, b].map(makeEndpoints));
     const [memberA, memberB] = await Promise.all([describeMember(a), describeMember(b)]);
     for (const {
       subnet,

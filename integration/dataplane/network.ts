@@ -65,7 +65,8 @@ export async function createNetwork(options: LabOptions, isFast = false): Promis
   }
 }
 
-async function makeEndpoints(host: Host): Promise<void> {
+/** Makes every pod of a host an endpoint. */
+export async function makeEndpoints(host: Host): Promise<void> {
   for (const [index, { address }] of host.pods.entries()) {
     await host.tartan(['endpoint', 'add', hostDevice(index), address]);
   }

@@ -38,8 +38,10 @@ export async function syncEndpointsAlone(world: EndpointWorld, places: Places): 
         lock.release();
       }
     }
-    const { ops, obstacle } = await plan(world, places);
-    if (ops.length === 0) return obstacle;
+    // What is looked at while somebody else changes it may be half there.
+    const seen = await plan(world, places).catch(() => null);
+    const isDone = seen?.ops.length === 0 && (seen.obstacle === null || seen.obstacle === OFF);
+    if (isDone) return seen.obstacle;
     if (performance.now() > limit) {
       throw new TartanError(
         'BUSY',

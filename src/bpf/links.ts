@@ -27,12 +27,17 @@ export interface FoundLink extends Found {
   readonly name: string;
 }
 
+/** Whoever only looks holds no lock: a link may be unpinned meanwhile. */
 export function readLinks(pins: Pins): FoundLink[] {
-  return listLinks(pins).map((name) => ({
-    name,
-    program: programOfLink(name),
-    ...withPinned(pins.link(name), readLinkInfo),
-  }));
+  return listLinks(pins).flatMap((name) => {
+    try {
+      const info = withPinned(pins.link(name), readLinkInfo);
+      return [{ name, program: programOfLink(name), ...info }];
+    } catch (error) {
+      if (error instanceof SystemError && error.errno === 'ENOENT') return [];
+      throw error;
+    }
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The object file that `make bpf` builds. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const programNames = [
@@ -24,10 +24,19 @@ export function objectPath(object: string): string {
 
 export const builtObject: ObjectFile = { path: objectPath('vxlan'), programs: programNames };
 
-/** A hash of the object file; null: it has not been built. */
-export function readBuild({ path }: ObjectFile): string | null {
+/** There once conntrack is loaded, where it is a module. */
+const CONNTRACK_TYPES = '/sys/kernel/btf/nf_conntrack';
+
+/**
+ * A hash of the object file and of what the kernel resolves in it as it is loaded: programs that were loaded before
+ * conntrack's module cannot ask it, and are another build than those loaded after it.
+ * @returns null: it has not been built
+ */
+export function readBuild({ path }: ObjectFile, conntrackTypes = CONNTRACK_TYPES): string | null {
   try {
-    return createHash('sha256').update(readFileSync(path)).digest('hex');
+    const hash = createHash('sha256').update(readFileSync(path));
+    if (existsSync(conntrackTypes)) hash.update('conntrack');
+    return hash.digest('hex');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;

@@ -23,8 +23,10 @@ interface NftItem {
 /** Tables of iptables' older kernel part: names, once a rule or a policy was asked for. */
 const LEGACY_TABLES = '/proc/net/ip_tables_names';
 
-/** A header of three lines, then services. */
+/** A header, then services and their servers. */
 const IPVS = '/proc/net/ip_vs';
+const IPVS_HEADER_LINES = 3;
+const IPVS_NAME = 'IPVS';
 
 const LOOK_UP = 'bpf_skb_ct_lookup';
 const BTF = ['/sys/kernel/btf/vmlinux', '/sys/kernel/btf/nf_conntrack'];
@@ -39,19 +41,26 @@ export async function readNat(): Promise<HostNat> {
     readProc(LEGACY_TABLES),
     readProc(IPVS),
   ]);
-  const tables = new Set(
-    chains.list
-      .filter(({ type, family }) => type === 'nat' && carriesIpv4(family))
-      .map(({ family, table }) => `table ${family} ${table} of nftables`),
-  );
-  const hasServices = ipvs.trim().split('\n').length > 3;
-  const nat = [
-    ...tables,
-    ...(legacy.split('\n').includes('nat') ? ['table nat of iptables-legacy'] : []),
-    ...(hasServices ? ['IPVS'] : []),
-  ];
+  const nat = listNat(chains.list, legacy, ipvs);
   const mayNat = nat.length > 0 || chains.doubt !== null;
-  return { nat, doubt: chains.doubt, blindness: mayNat ? await findBlindness(hasServices) : null };
+  const blindness = mayNat ? await findBlindness(nat.includes(IPVS_NAME)) : null;
+  return { nat, doubt: chains.doubt, blindness };
+}
+
+/**
+ * What may NAT, for people.
+ * @param legacy text of {@link LEGACY_TABLES}
+ * @param ipvs text of {@link IPVS}
+ */
+export function listNat(chains: readonly NftChain[], legacy: string, ipvs: string): string[] {
+  const tables = chains
+    .filter(({ type, family }) => type === 'nat' && carriesIpv4(family))
+    .map(({ family, table }) => `table ${family} ${table} of nftables`);
+  return [
+    ...new Set(tables),
+    ...(legacy.split('\n').includes('nat') ? ['table nat of iptables-legacy'] : []),
+    ...(ipvs.trim().split('\n').length > IPVS_HEADER_LINES ? [IPVS_NAME] : []),
+  ];
 }
 
 function carriesIpv4(family: string): boolean {
