@@ -54,6 +54,7 @@ export interface Devices extends Disposable {
 
 const SETUP = `
 ip link set lo up
+echo 1 >/proc/sys/net/ipv4/ip_forward
 ip link add ${SETTINGS.underlay} address ${UNDERLAY_MAC} type veth peer name underlay-end
 ip link add ${SETTINGS.device} address ${SETTINGS.deviceMac} mtu 65535 type veth peer name overlay-end
 ip link set underlay-end up

@@ -12,6 +12,9 @@ const ATTR_SIZE = 128;
 /** Linear test-run packets are at most a page less the kernel's own parts. */
 const ROOM = 4096;
 
+/** Those of the last run: nothing lets go of a buffer while the kernel writes into it. */
+let held: readonly Buffer[] = [];
+
 export interface QuickRunner {
   readonly input: Buffer;
   readonly output: Buffer;
@@ -39,6 +42,7 @@ export function makeQuickRunner(programFd: number, kind: 'tc' | 'xdp' = 'tc'): Q
     attr.writeBigUInt64LE(addressOf(before), 48);
     attr.writeBigUInt64LE(addressOf(after), 56);
   }
+  const buffers = [input, output, before, after];
   return {
     input,
     output,
@@ -49,7 +53,9 @@ export function makeQuickRunner(programFd: number, kind: 'tc' | 'xdp' = 'tc'): Q
       attr.writeUInt32LE(length, 8);
       attr.writeUInt32LE(ROOM, 12);
       if (kind === 'tc') attr.writeUInt32LE(CONTEXT_SIZE, 44);
+      held = buffers;
       checked('bpf(PROG_TEST_RUN)', syscall3(SYS_BPF, PROG_TEST_RUN, attr, ATTR_SIZE));
+      if (held !== buffers) throw new Error('two runs at once');
       return attr.readInt32LE(4);
     },
   };

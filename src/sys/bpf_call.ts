@@ -12,9 +12,19 @@ export function newAttr(): Buffer {
   return Buffer.alloc(ATTR_SIZE);
 }
 
-/** Runs a command; the kernel may write into `attr`. */
+/**
+ * The buffers whose addresses stand in an attr. JavaScript may free one after its last mention, which is before the
+ * call: the kernel would write into memory that is somebody else's by then.
+ */
+const held: Uint8Array[] = [];
+
+/** Runs a command; the kernel may write into `attr`, and into the buffers that it points to. */
 export function bpf(name: string, command: number, attr: Buffer): number {
-  return checked(`bpf(${name})`, syscall3(SYS_BPF, command, attr, ATTR_SIZE));
+  try {
+    return checked(`bpf(${name})`, syscall3(SYS_BPF, command, attr, ATTR_SIZE));
+  } finally {
+    held.length = 0;
+  }
 }
 
 export function call(name: string, command: number, fill: (attr: Buffer) => void): Buffer {
@@ -27,7 +37,8 @@ export function callFor(name: string, command: number, fill: (attr: Buffer) => v
   return { attr, result: bpf(name, command, attr) };
 }
 
-/** The buffer must outlive the call. */
+/** Writes a buffer's address into the attr of the next call, and keeps it until that has ended. */
 export function putPointer(attr: Buffer, offset: number, buffer: Uint8Array | null): void {
+  if (buffer) held.push(buffer);
   attr.writeBigUInt64LE(buffer ? addressOf(buffer) : 0n, offset);
 }
