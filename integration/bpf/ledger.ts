@@ -8,8 +8,8 @@ import {
   readTraffic,
   type Traffic,
 } from '../../src/bpf/counters.ts';
-import type { OpenMaps } from '../../src/bpf/generation.ts';
 import { counterNames } from '../../src/bpf/layouts.gen.ts';
+import type { OpenMaps } from '../../src/bpf/open_map.ts';
 import { slotOf } from '../../src/bpf/peer_maps.ts';
 import type { Peer } from '../../src/plan/state.ts';
 import { lookupBatch, possibleCpus } from '../../src/sys/bpf.ts';
