@@ -17,7 +17,17 @@ import {
 } from './support.ts';
 
 const JOIN_KEYS = [
-  ...['network', 'subnet', 'publicIp', 'interface', 'mtu', 'backend', 'mode', 'leaseExpires'],
+  ...[
+    'network',
+    'subnet',
+    'publicIp',
+    'interface',
+    'mtu',
+    'backend',
+    'mode',
+    'modeReason',
+    'leaseExpires',
+  ],
   ...['peers', 'changed'],
 ];
 
@@ -83,6 +93,7 @@ describe('the commands', { concurrency: 2 }, () => {
           mtu: 1450,
           backend: 'vxlan',
           mode: 'default',
+          modeReason: null,
           peers: 0,
           changed: true,
         });
