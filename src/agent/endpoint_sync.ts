@@ -40,8 +40,7 @@ export async function syncEndpointsAlone(world: EndpointWorld, places: Places): 
     }
     // What is looked at while somebody else changes it may be half there.
     const seen = await plan(world, places).catch(() => null);
-    const isDone = seen?.ops.length === 0 && (seen.obstacle === null || seen.obstacle === OFF);
-    if (isDone) return seen.obstacle;
+    if (seen?.ops.length === 0 && LASTING.includes(seen.obstacle)) return seen.obstacle;
     if (performance.now() > limit) {
       throw new TartanError(
         'BUSY',
@@ -102,6 +101,11 @@ export function planEndpoints(
 const OFF =
   'FastPath is off: the network config does not ask for it, or `tartan join` warns why it cannot be';
 
+const KERNEL_MODE = 'this host is in kernel mode, which has no FastPath: `tartan join` says why';
+
+/** What does not pass by itself while somebody else is at work. */
+const LASTING: readonly Obstacle[] = [null, OFF, KERNEL_MODE];
+
 function concernsEndpoints(op: Op): boolean {
   if (op.op === 'endpoints.write' || op.op === 'endpoints.remove') return true;
   const isAttachment = op.op === 'bpf.attach' || op.op === 'bpf.detach';
@@ -111,7 +115,7 @@ function concernsEndpoints(op: Op): boolean {
 /** The generation in use, or why there is none that could be changed. */
 function findGeneration({ attachments, generations, builds, links }: ObservedState) {
   if (links.some(({ kind }) => kind === 'classic')) {
-    return 'this host is in kernel mode, which has no FastPath: `tartan join` says why';
+    return KERNEL_MODE;
   }
   const receiving = attachments.find(({ program }) => program === 'vxlan_receive');
   if (receiving?.generation == null) return 'the programs are not attached: run `tartan join`';
