@@ -198,9 +198,12 @@ describe('teardown leaves nothing', () => {
 });
 
 /** What is left of a host's devices, hooks and queues without one of them. */
-function linksWithout({ links, qdiscs, tcx }: Fingerprint, device: string): Partial<Fingerprint> {
+function linksWithout(
+  { links, qdiscs, attached }: Fingerprint,
+  device: string,
+): Partial<Fingerprint> {
   return {
-    tcx,
+    attached,
     links: links.filter(({ ifname }) => ifname !== device),
     qdiscs: qdiscs.filter((qdisc) => !JSON.stringify(qdisc).includes(`"${device}"`)),
   };
