@@ -9,7 +9,7 @@ import { type DesiredState, nothing } from '../../src/plan/state.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
 import { type Member, memberAt } from './member.ts';
 import { missing } from './requirements.ts';
-import { CONFIG, DEVICE, desiredOf, leaseOf } from './samples.ts';
+import { CONFIG, DEVICE, desiredOf, leaseOf, MEANS } from './samples.ts';
 
 describe('what is not ours', { skip: missing() }, () => {
   let lab: Lab;
@@ -69,7 +69,7 @@ describe('what is not ours', { skip: missing() }, () => {
         {
           interface: { name: 'eth0', address: host.address, prefixLength: 24, mtu: 1500 },
           publicIp: host.address,
-          attach: { by: 'tcx', xdp: false },
+          attach: { by: MEANS, xdp: false },
           links,
           endpoints: [],
           netfilter: null,

@@ -14,7 +14,7 @@ import { withPinned } from '../../src/bpf/pins.ts';
 import type { DesiredState } from '../../src/plan/state.ts';
 import { detachLink } from '../../src/sys/bpf_links.ts';
 import { type Member, memberAt } from './member.ts';
-import { missing } from './requirements.ts';
+import { missing, needsTcx } from './requirements.ts';
 import { DEVICE, desiredOf, ownLease } from './samples.ts';
 
 const attachedPrograms = ['vxlan_send', 'vxlan_check', 'vxlan_receive'];
@@ -125,12 +125,12 @@ describe('healing', { skip: missing() }, () => {
     member.pins.link(readLinks(member.pins).find((link) => link.program === program)?.name ?? '');
 
   for (const program of attachedPrograms) {
-    it(`the pin of the link of ${program} is removed`, async () => {
+    it(`the pin of the link of ${program} is removed`, needsTcx, async () => {
       rmSync(linkOf(program));
       await assertHeals();
     });
 
-    it(`the link of ${program} is detached`, async () => {
+    it(`the link of ${program} is detached`, needsTcx, async () => {
       withPinned(linkOf(program), detachLink);
       await assertHeals();
     });

@@ -17,8 +17,8 @@ import { type Attachment, type DesiredState, nothing } from '../../src/plan/stat
 import { pinObject } from '../../src/sys/bpf.ts';
 import { fingerprint } from '../lifecycle/fingerprint.ts';
 import { type Member, memberAt, memberOf, NETWORK } from './member.ts';
-import { missing } from './requirements.ts';
-import { DEVICE, desiredOf, withAttachments, withSettings } from './samples.ts';
+import { missing, needsTcx } from './requirements.ts';
+import { DEVICE, desiredOf, MEANS, withAttachments, withSettings } from './samples.ts';
 
 describe('pins', { skip: missing() }, () => {
   let lab: Lab;
@@ -110,20 +110,24 @@ describe('pins', { skip: missing() }, () => {
     assert.deepEqual(await member.clear(), []);
   });
 
-  it("another living namespace's: refused, for joining and for tearing down", async () => {
-    await member.converge(desired);
-    const stranger = memberOf(b, a.bpffs);
-    for (const wish of [desiredOf(b), nothing]) {
-      await assert.rejects(stranger.plan(wish), {
-        code: 'PINS_FOREIGN',
-        message: new RegExp(`${a.bpffs}.*another network namespace.*\\d{6,}.*in use`),
-        hint: /--bpffs/,
-      });
-    }
-    assert.deepEqual(await member.plan(desired), []);
-  });
+  it(
+    "another living namespace's: refused, for joining and for tearing down",
+    needsTcx,
+    async () => {
+      await member.converge(desired);
+      const stranger = memberOf(b, a.bpffs);
+      for (const wish of [desiredOf(b), nothing]) {
+        await assert.rejects(stranger.plan(wish), {
+          code: 'PINS_FOREIGN',
+          message: new RegExp(`${a.bpffs}.*another network namespace.*\\d{6,}.*in use`),
+          hint: /--bpffs/,
+        });
+      }
+      assert.deepEqual(await member.plan(desired), []);
+    },
+  );
 
-  it("a dead namespace's: taken over", async () => {
+  it("a dead namespace's: taken over", needsTcx, async () => {
     const name = namespaceOf(lab.name, 'dead');
     const dead = namespaceNamed(name);
     await run(['ip', 'netns', 'add', name]);
@@ -153,41 +157,45 @@ describe('pins', { skip: missing() }, () => {
     );
   });
 
-  it('one program on many devices: each has a link, and those of devices that are gone are swept away', async () => {
-    await a.shell('for n in 0 1 2; do ip link add cable$n type veth peer far$n; done');
-    const on = (...numbers: number[]) => withAttachments(desired, numbers.map(endpointOn));
-    await member.converge(on(0, 1));
-    const places = async () =>
-      (await member.observe()).attachments
-        .filter(({ program }) => program === 'endpoint_send')
-        .map(({ device }) => device);
-    assert.deepEqual((await places()).sort(), ['cable0', 'cable1']);
-    const before = fingerprint(a).pins;
+  it(
+    'one program on many devices: each has a link, and those of devices that are gone are swept away',
+    needsTcx,
+    async () => {
+      await a.shell('for n in 0 1 2; do ip link add cable$n type veth peer far$n; done');
+      const on = (...numbers: number[]) => withAttachments(desired, numbers.map(endpointOn));
+      await member.converge(on(0, 1));
+      const places = async () =>
+        (await member.observe()).attachments
+          .filter(({ program }) => program === 'endpoint_send')
+          .map(({ device }) => device);
+      assert.deepEqual((await places()).sort(), ['cable0', 'cable1']);
+      const before = fingerprint(a).pins;
 
-    await a.shell('ip link delete cable0');
-    assert.deepEqual(await places(), ['cable1']);
-    await member.converge(on(1, 2));
-    const after = fingerprint(a).pins;
-    const linksOf = (pins: typeof before) =>
-      Object.keys(pins).filter((path) => path.includes('/links/endpoint_send-'));
-    assert.equal(linksOf(after).length, 2);
-    const kept = linksOf(after).filter((path) => path in before);
-    assert.equal(kept.length, 1, 'cable1 keeps its link');
-    assert.equal(after[`${kept}`], before[`${kept}`]);
+      await a.shell('ip link delete cable0');
+      assert.deepEqual(await places(), ['cable1']);
+      await member.converge(on(1, 2));
+      const after = fingerprint(a).pins;
+      const linksOf = (pins: typeof before) =>
+        Object.keys(pins).filter((path) => path.includes('/links/endpoint_send-'));
+      assert.equal(linksOf(after).length, 2);
+      const kept = linksOf(after).filter((path) => path in before);
+      assert.equal(kept.length, 1, 'cable1 keeps its link');
+      assert.equal(after[`${kept}`], before[`${kept}`]);
 
-    await member.converge(on(2));
-    assert.deepEqual(await places(), ['cable2']);
-    await a.shell('ip link delete cable1; ip link delete cable2');
-  });
+      await member.converge(on(2));
+      assert.deepEqual(await places(), ['cable2']);
+      await a.shell('ip link delete cable1; ip link delete cable2');
+    },
+  );
 
-  it('a link that an earlier version pinned by its program alone is kept', async () => {
+  it('a link that an earlier version pinned by its program alone is kept', needsTcx, async () => {
     await member.converge(desired);
     for (const { name, program } of readLinks(member.pins))
       renameSync(member.pins.link(name), member.pins.link(program));
     assert.deepEqual(await member.plan(desired), []);
-    const before = fingerprint(a).tcx;
+    const before = fingerprint(a).attached;
     await member.converge(withSettings(desired, { subnetCount: 300 }));
-    assert.deepEqual(Object.keys(fingerprint(a).tcx), Object.keys(before));
+    assert.deepEqual(Object.keys(fingerprint(a).attached), Object.keys(before));
     assert.deepEqual(readdirSync(join(member.pins.root, 'links')).sort(), [
       ...['vxlan_check', 'vxlan_receive', 'vxlan_send'],
     ]);
@@ -222,5 +230,5 @@ describe('pins', { skip: missing() }, () => {
 });
 
 function endpointOn(number: number): Attachment {
-  return { program: 'endpoint_send', device: `cable${number}`, hook: 'ingress', by: 'tcx' };
+  return { program: 'endpoint_send', device: `cable${number}`, hook: 'ingress', by: MEANS };
 }

@@ -9,7 +9,7 @@ import type { DesiredState } from '../../src/plan/state.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
 import { type Member, memberAt } from './member.ts';
 import { missing } from './requirements.ts';
-import { desiredOf, ownLease, withSettings } from './samples.ts';
+import { desiredOf, MEANS, ownLease, withSettings } from './samples.ts';
 
 describe('live replacement', { skip: missing() }, () => {
   let lab: Lab;
@@ -69,7 +69,7 @@ describe('live replacement', { skip: missing() }, () => {
     );
     for (const { program, device, hook } of wanted.dataplane.attachments) {
       const id = programId(member.pins, `${fresh}`, program);
-      assert.deepEqual(now.tcx[`${device} ${hook}`], [id]);
+      assert.deepEqual(now.attached[`${device} ${hook}`], [id]);
     }
     await member.converge(desired[0]);
   });
@@ -94,7 +94,7 @@ describe('live replacement', { skip: missing() }, () => {
       replaced += 1;
     }
     const { stdout } = await pinging.ended;
-    assert(replaced >= 2, `replaced ${replaced} times`);
+    assert(replaced >= 1, `replaced ${replaced} times`);
     assert.match(
       stdout,
       new RegExp(`${count} packets transmitted, ${count} received, 0% packet loss`),
@@ -105,6 +105,6 @@ describe('live replacement', { skip: missing() }, () => {
 /** Without the programs' ids, which change. */
 function linkIds({ pins }: Fingerprint): Record<string, string> {
   const links = Object.entries(pins).filter(([path]) => path.includes('/links/vxlan'));
-  assert.equal(links.length, 3);
+  assert.equal(links.length, MEANS === 'tcx' ? 3 : 0);
   return Object.fromEntries(links.map(([path, ids]) => [path, /link_id \d+/.exec(ids)?.[0] ?? '']));
 }

@@ -1,4 +1,5 @@
 import { builtObject, readBuild } from '../../src/bpf/object_file.ts';
+import { hasTcx } from '../../src/sys/bpf_links.ts';
 import { lacks } from '../lifecycle/support.ts';
 
 /** For `describe(…, { skip })`: false, or what this machine lacks. Where CI=true a skipped test is a failure. */
@@ -7,3 +8,6 @@ export function missing(): string | false {
   if (readBuild(builtObject) === null) return 'needs build/bpf/vxlan.o (make bpf)';
   return lacks('ip', 'bridge', 'ping', 'nsenter');
 }
+
+/** For tests of what only TCX links have. */
+export const needsTcx = { skip: hasTcx() ? false : 'this kernel has no TCX (Linux 6.6)' };

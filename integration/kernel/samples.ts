@@ -7,6 +7,7 @@ import { parseConfig } from '../../src/lease/config.ts';
 import type { Lease } from '../../src/lease/lease.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import type { Attachment, Dataplane, DesiredState, VxlanSettings } from '../../src/plan/state.ts';
+import { hasTcx } from '../../src/sys/bpf_links.ts';
 
 export const CONFIG = {
   Network: '10.5.0.0/16',
@@ -16,6 +17,9 @@ export const CONFIG = {
 };
 
 export const DEVICE = 'flannel.1';
+
+/** What `--attach auto` takes on this kernel. */
+export const MEANS: 'tcx' | 'clsact' = hasTcx() ? 'tcx' : 'clsact';
 
 /** Addresses that no host of a lab has. */
 export const somePeers: readonly Lease[] = [
@@ -53,7 +57,7 @@ export interface Wish {
 /** What a host of a lab is to look like; hosts a, b, … hold 10.5.10.0/24, 10.5.11.0/24, … */
 export function desiredOf(host: Host, wish: Wish = {}): DesiredState {
   const { config = CONFIG, own = ownLease(host), peers = somePeers, underlay } = wish;
-  const { by = 'tcx', xdp = false, mode = 'bpf' } = wish;
+  const { by = MEANS, xdp = false, mode = 'bpf' } = wish;
   const node: Node = {
     interface: {
       name: host.device,

@@ -16,10 +16,10 @@ import {
   loadBystander,
 } from './bystander.ts';
 import { type Member, memberAt } from './member.ts';
-import { missing } from './requirements.ts';
+import { missing, needsTcx } from './requirements.ts';
 import { DEVICE, desiredOf, ownLease, withSettings } from './samples.ts';
 
-describe('TCX', { skip: missing() }, () => {
+describe('TCX', { skip: missing() || needsTcx.skip }, () => {
   let lab: Lab;
   let host: Host;
   let member: Member;

@@ -19,7 +19,7 @@ import { inNamespace } from '../lifecycle/in_namespace.ts';
 import { indexOf } from './bystander.ts';
 import { type Member, memberAt } from './member.ts';
 import { missing } from './requirements.ts';
-import { CONFIG, desiredOf, ownLease, somePeers, withSettings } from './samples.ts';
+import { CONFIG, desiredOf, MEANS, ownLease, somePeers, withSettings } from './samples.ts';
 
 const POD_MAC = '02:aa:bb:cc:dd:ee';
 const ENDPOINT: Endpoint = {
@@ -85,7 +85,7 @@ describe('another version', { skip: missing() }, () => {
   }
 
   /** Lets another version take over as its own `join` would. */
-  async function becomeVariant(variant: Variant, by: 'tcx' | 'clsact'): Promise<string> {
+  async function becomeVariant(variant: Variant): Promise<string> {
     const [from] = (await member.observe()).generations.keys();
     assert(from !== undefined);
     const generation = `vxlan-ffffffffffff-${numberingOf(from)}`;
@@ -96,7 +96,7 @@ describe('another version', { skip: missing() }, () => {
     loadGeneration({ ...load, from, renumbered: false });
     inNamespace(host, () => {
       for (const { program, device, hook } of desired.dataplane?.attachments ?? []) {
-        const place = { program, hook, by, ifindex: indexOf(device) };
+        const place = { program, hook, by: MEANS, ifindex: indexOf(device) };
         attach({ ...place, bpffs, pins, genericXdp: false }, generation);
       }
     });
@@ -112,7 +112,7 @@ describe('another version', { skip: missing() }, () => {
     await live();
     const before = await holdings();
     assert(before.counters.drop_no_peer > 0 || before.counters.answer_unreachable > 0);
-    const generation = await becomeVariant(variant, 'tcx');
+    const generation = await becomeVariant(variant);
 
     for (const [map, grown] of [
       ['settings_map', 12],
@@ -157,7 +157,7 @@ describe('another version', { skip: missing() }, () => {
     ]);
     await live();
     const before = await holdings();
-    const generation = await becomeVariant(variant, 'tcx');
+    const generation = await becomeVariant(variant);
     const moved = inPin(generation, 'endpoints', (map) => {
       assert.equal(map.maxEntries, 1024);
       return read(map, keyOf(parseIpv4(ENDPOINT.address) % 1024)).toString('hex');
@@ -175,7 +175,7 @@ describe('another version', { skip: missing() }, () => {
     const before = Object.fromEntries(
       Object.keys(mapLayouts).map((map) => [map, idOf(`${own}`, map)]),
     );
-    const generation = await becomeVariant(variant, 'tcx');
+    const generation = await becomeVariant(variant);
     for (const map of Object.keys(mapLayouts))
       assert.equal(idOf(generation, map) === before[map], map !== 'settings_map', map);
     await member.converge(desired);
@@ -193,7 +193,7 @@ describe('another version', { skip: missing() }, () => {
       ],
     ]);
     await live();
-    await becomeVariant(variant, 'tcx');
+    await becomeVariant(variant);
     const ops = await member.converge(desired);
     assert.deepEqual(
       ops.map(({ op }) => op).filter((op) => op.endsWith('.write')),

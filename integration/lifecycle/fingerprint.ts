@@ -6,8 +6,9 @@ import type { Host } from '../../lab/host.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { folderOf } from '../../lab/names.ts';
 import { getPinned } from '../../src/sys/bpf.ts';
-import { queryTcx } from '../../src/sys/bpf_links.ts';
+import { type Hook, hasTcx, queryTcx } from '../../src/sys/bpf_links.ts';
 import { close } from '../../src/sys/libc.ts';
+import { listFilters } from '../../src/sys/tc.ts';
 import { inNamespace } from './in_namespace.ts';
 
 /** `ip -details -json addr` */
@@ -18,6 +19,7 @@ export interface LinkReport {
   readonly flags: readonly string[];
   readonly address: string;
   readonly ifalias?: string;
+  readonly linkinfo?: { readonly info_kind?: string };
   readonly addr_info: readonly { readonly local: string; readonly prefixlen: number }[];
 }
 
@@ -36,8 +38,8 @@ export interface Fingerprint {
   readonly vnis: readonly object[];
   /** Without one of tc's own there is no filter of tc. */
   readonly qdiscs: readonly object[];
-  /** Program ids by `device hook`. */
-  readonly tcx: Readonly<Record<string, readonly number[]>>;
+  /** Program ids by `device hook`, of TCX and behind them of tc's filters. */
+  readonly attached: Readonly<Record<string, readonly number[]>>;
   /** Kernel ids by path below the BPF file system. */
   readonly pins: Readonly<Record<string, string>>;
   /** Mode, time and content by path below the host's folder. */
@@ -49,19 +51,30 @@ export function fingerprint(host: Host): Fingerprint {
     const links = ask<LinkReport>('ip', '-details', '-json', 'addr');
     const hooks = links.flatMap(({ ifname, ifindex }) =>
       (['ingress', 'egress'] as const).map(
-        (hook) => [`${ifname} ${hook}`, queryTcx(ifindex, hook)] as const,
+        (hook) => [`${ifname} ${hook}`, programsOn(ifindex, hook)] as const,
       ),
     );
     return {
       links,
       routes: ask<RouteReport>('ip', '-details', '-json', 'route', 'show', 'table', 'all'),
-      vnis: ask('bridge', '-json', 'vni', 'show'),
+      // Before the first vxlan device, a kernel with modules does not know the question.
+      vnis: links.some(isVxlan) ? ask('bridge', '-json', 'vni', 'show') : [],
       qdiscs: ask('tc', '-json', 'qdisc', 'show'),
-      tcx: Object.fromEntries(hooks.filter(([, ids]) => ids.length > 0)),
+      attached: Object.fromEntries(hooks.filter(([, ids]) => ids.length > 0)),
       pins: describeAll(host.bpffs, idsOf),
       files: describeAll(dirname(host.subnetFile), describeFile),
     };
   });
+}
+
+function isVxlan({ linkinfo }: LinkReport): boolean {
+  return linkinfo?.info_kind === 'vxlan';
+}
+
+function programsOn(ifindex: number, hook: Hook): number[] {
+  const filters = listFilters({ ifindex, hook }).filter(({ kind }) => kind === 'bpf');
+  const links = hasTcx() ? queryTcx(ifindex, hook) : [];
+  return [...links, ...filters.map(({ programId }) => programId)];
 }
 
 /** But for the lock and its folders, which a command that fails may leave behind. */

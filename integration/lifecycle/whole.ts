@@ -56,7 +56,7 @@ function assertLinks({ links, routes, vnis }: Fingerprint, { subnet, mtu }: Join
   for (const route of destinations) assert.match(route, /^10\.5\.\S+ 169\.254\.1\.1 flannel\.1$/);
 }
 
-function assertPins({ links, pins, tcx, qdiscs }: Fingerprint): void {
+function assertPins({ links, pins, attached, qdiscs }: Fingerprint): void {
   const indexOf = (device: string) => links.find(({ ifname }) => ifname === device)?.ifindex;
   const generations = Object.keys(pins).filter((path) =>
     /^tartan\/default\/vxlan-[^/]+\/$/.test(path),
@@ -76,7 +76,7 @@ function assertPins({ links, pins, tcx, qdiscs }: Fingerprint): void {
   );
   const idOf = (program: string) =>
     Number(pins[`${generation}${program}`]?.replace('prog_id ', ''));
-  assert.deepEqual(tcx, {
+  assert.deepEqual(attached, {
     'eth0 ingress': [idOf('vxlan_receive')],
     'flannel.1 egress': [idOf('vxlan_send')],
     'flannel.1 ingress': [idOf('vxlan_check')],

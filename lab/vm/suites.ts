@@ -27,6 +27,12 @@ const ANSWERS = {
   suite: 'vxlan_send, where nobody holds the destination',
 } as const;
 
+/** Of the files in integration/kernel, where the suite is called otherwise. */
+const SUITES: Readonly<Record<string, string>> = {
+  flood: 'replacement under full load',
+  tcx: 'TCX',
+};
+
 /** Debian 12's stock kernel is Linux 6.1. A row whose test runs there after all is an error too. */
 export const NOT_ON_THIS_KERNEL: readonly NotOnThisKernel[] = [
   ...['answers at most once a millisecond', 'remembers when it answered'].map((test) => ({
@@ -35,5 +41,27 @@ export const NOT_ON_THIS_KERNEL: readonly NotOnThisKernel[] = [
     // Not the kernel but its emulation.
     reason: /^this machine takes over [\d.]+ ms to send a packet$/,
     maybe: true as const,
+  })),
+  ...[
+    ['clsact', 'moves from TCX to clsact and back, the new one before the old one goes'],
+    ...['vxlan_send', 'vxlan_check', 'vxlan_receive'].flatMap((program) => [
+      ['healing', `the pin of the link of ${program} is removed`],
+      ['healing', `the link of ${program} is detached`],
+    ]),
+    ...[
+      "another living namespace's: refused, for joining and for tearing down",
+      "a dead namespace's: taken over",
+      'one program on many devices: each has a link, and those of devices that are gone are swept away',
+      'a link that an earlier version pinned by its program alone is kept',
+    ].map((test) => ['pins', test]),
+    ...['by TCX', 'from one to the other and back'].flatMap((name) => [
+      ['flood', `${name}: no datagram is lost`],
+      ['flood', `${name}: a TCP stream arrives whole`],
+    ]),
+    ['tcx'],
+  ].map(([name = '', ...test]) => ({
+    file: `integration/kernel/${name}_test.ts`,
+    path: [SUITES[name] ?? name, ...test],
+    reason: /^this kernel has no TCX/,
   })),
 ];
