@@ -37,7 +37,7 @@ const auto = 'join --dataplane auto';
 
 /** What of the host is a member's, but for the programs and pins. */
 function assertKernelMode(host: Host, { subnet, peers }: JoinReport): void {
-  const { links, routes, tcx, pins, vnis } = fingerprint(host);
+  const { links, routes, attached, pins, vnis } = fingerprint(host);
   const device = links.find(({ ifname }) => ifname === 'flannel.1');
   assert.equal(device?.ifalias, 'tartan:default');
   assert.deepEqual(
@@ -45,7 +45,7 @@ function assertKernelMode(host: Host, { subnet, peers }: JoinReport): void {
     [subnet],
   );
   assert.equal(routes.filter(({ protocol }) => protocol === '116').length, peers);
-  assert.deepEqual([tcx, pins, vnis], [{}, {}, []]);
+  assert.deepEqual([attached, pins, vnis], [{}, {}, []]);
 }
 
 describe('kernel mode', { skip }, () => {
@@ -176,7 +176,7 @@ exec ${bridge.trim()} "$@"
     await teardown(b);
     await seen('removed');
     assert.deepEqual(await entries(a), []);
-    assert.deepEqual(fingerprint(a).tcx, {});
+    assert.deepEqual(fingerprint(a).attached, {});
     assert.deepEqual(
       events().filter(({ type }) => type === 'error'),
       [],
