@@ -10,12 +10,14 @@ const SOURCES = `${import.meta.dirname}/tools`;
 const BINARIES = `${CHECKOUT}/build/integration`;
 const TCP_ENDS = [process.execPath, `${SOURCES}/tcp.ts`];
 
-type Tool = 'udp_datagrams' | 'raw_packets';
+const TOOLS = ['udp_datagrams', 'raw_packets', 'frames'] as const;
+
+type Tool = (typeof TOOLS)[number];
 
 /** Compiles the senders that are written in C, where that has not been done. */
 export async function buildTools(): Promise<void> {
   mkdirSync(BINARIES, { recursive: true });
-  for (const tool of ['udp_datagrams', 'raw_packets'] as const) {
+  for (const tool of TOOLS) {
     const source = `${SOURCES}/${tool}.c`;
     if (modified(pathOf(tool)) > modified(source)) continue;
     await run(['clang', '-O2', '-Wall', '-Werror', '-o', pathOf(tool), source]);
@@ -102,6 +104,36 @@ export async function sendDatagrams(
 export async function sendRaw(from: Namespace, packets: readonly Buffer[]): Promise<void> {
   const input = packets.map((packet) => `${packet.toString('hex')}\n`).join('');
   await from.exec([pathOf('raw_packets')], { input });
+}
+
+/** Puts whole Ethernet frames on a device, right or wrong. */
+export async function sendFrames(
+  from: Namespace,
+  device: string,
+  frames: readonly Buffer[],
+): Promise<void> {
+  const input = frames.map((frame) => `${frame.toString('hex')}\n`).join('');
+  await from.exec([pathOf('frames'), 'send', device], { input });
+}
+
+export interface Capture extends AsyncDisposable {
+  /** Every IPv4 frame that has come in. */
+  frames(): Buffer[];
+}
+
+/** Writes down what comes in on a device, from now on. */
+export async function startCapture(at: Namespace, device: string): Promise<Capture> {
+  const running = at.start([pathOf('frames'), 'capture', device]);
+  await waitForListener(running);
+  return {
+    frames: () =>
+      running
+        .stdout()
+        .split('\n')
+        .slice(1, -1)
+        .map((line) => Buffer.from(line, 'hex')),
+    [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
+  };
 }
 
 async function waitForListener(listener: Running): Promise<void> {

@@ -1,0 +1,20 @@
+/** What the kernel said meanwhile. It is one for all namespaces: others bring interfaces up and down at the same time. */
+import { execFileSync } from 'node:child_process';
+
+const CONCERNS = /warn|bug|oops|trace|martian|csum|checksum|corrupt|invalid|vxlan:|bpf|skb/i;
+
+function readLog(): string[] {
+  return execFileSync('dmesg', { encoding: 'utf8', maxBuffer: 64 << 20 }).split('\n');
+}
+
+/** Afterwards, returns the new lines that concern packets. */
+export function watchKernelLog(): () => string[] {
+  const last = readLog()
+    .filter((line) => line !== '')
+    .at(-1);
+  return () => {
+    const log = readLog();
+    const start = last === undefined ? 0 : log.lastIndexOf(last) + 1;
+    return log.slice(start).filter((line) => CONCERNS.test(line));
+  };
+}
