@@ -80,13 +80,22 @@ export function networkOf(lab: Lab, members: readonly Member[]): Network {
 }
 
 /** Joins once more, which must change nothing, and takes the facts from the report. */
-export async function describeMember(host: Host): Promise<Member> {
-  const report = await join(host);
-  assert.equal(report.changed, false, `host ${host.name} had joined already`);
-  return memberOf(host, report);
+export function describeMember(host: Host): Promise<Member> {
+  return describeMemberBy(DEVICE, host);
 }
 
-export async function memberOf(host: Host, { subnet, mtu }: JoinReport): Promise<Member> {
+/** The same for a network whose device has another name. */
+export async function describeMemberBy(device: string, host: Host): Promise<Member> {
+  const report = await join(host);
+  assert.equal(report.changed, false, `host ${host.name} had joined already`);
+  return memberOf(host, report, device);
+}
+
+export async function memberOf(
+  host: Host,
+  { subnet, mtu }: JoinReport,
+  device = DEVICE,
+): Promise<Member> {
   const [pod] = host.pods;
   assert(pod);
   const overlayAddress = subnet.replace(/\/\d+$/, '');
@@ -97,7 +106,7 @@ export async function memberOf(host: Host, { subnet, mtu }: JoinReport): Promise
     subnet,
     overlayAddress,
     gateway: overlayAddress.replace(/\.0$/, '.1'),
-    vtepMac: await macOf(host),
+    vtepMac: await macOf(host, device),
     mtu,
   };
 }
@@ -107,8 +116,8 @@ export async function join(host: Host): Promise<JoinReport> {
   return JSON.parse(stdout) as JoinReport;
 }
 
-async function macOf(host: Host): Promise<string> {
-  const { stdout } = await host.exec(['ip', '-json', 'link', 'show', DEVICE]);
+async function macOf(host: Host, device: string): Promise<string> {
+  const { stdout } = await host.exec(['ip', '-json', 'link', 'show', device]);
   return (JSON.parse(stdout) as { address: string }[])[0]?.address ?? '';
 }
 

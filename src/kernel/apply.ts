@@ -115,7 +115,7 @@ function addLink(network: string, link: Link): string[] {
   const { name, mac, mtu } = link;
   return [
     link.kind === 'vxlan'
-      ? `link add ${name} address ${mac} mtu ${mtu} type vxlan external vnifilter nolearning dstport ${link.port}`
+      ? `link add ${name} address ${mac} mtu ${mtu} type vxlan external vnifilter nolearning dstport ${link.port}${link.gbp ? ' gbp' : ''}`
       : `link add ${name} address ${mac} mtu ${mtu} group ${CLASSIC_GROUP} type vxlan ${formatTunnel(link)}`,
     // No IPv6 address of its own: its neighbour discovery would find nobody.
     `link set ${name} alias ${aliasOf(network)} addrgenmode none`,

@@ -128,7 +128,8 @@ function toObserved(network: string, link: IpInterface, vni: number | null): Obs
   if (isOurs(network, link)) {
     // Without NOARP the device would ask for MACs that nobody answers for.
     const up = link.flags.includes('UP') && link.flags.includes('NOARP');
-    return { name, kind: 'vxlan', mac, mtu: link.mtu, port: data?.port ?? 0, vni, up };
+    const { port = 0, gbp = false } = data ?? {};
+    return { name, kind: 'vxlan', mac, mtu: link.mtu, port, vni, gbp, up };
   }
   const own = toClassic(network, link);
   if (own) return own;

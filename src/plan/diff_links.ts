@@ -58,7 +58,9 @@ function changeLink(link: Link, found: ObservedLink | undefined) {
 
 /** Whether the device can be changed into the other; else it is made anew. */
 function canBecome(found: ObservedLink, link: Link): found is Link {
-  if (found.kind === 'vxlan') return link.kind === 'vxlan' && found.port === link.port;
+  if (found.kind === 'vxlan') {
+    return link.kind === 'vxlan' && found.port === link.port && found.gbp === link.gbp;
+  }
   return found.kind === 'classic' && link.kind === 'classic' && sameTunnel(found, link);
 }
 

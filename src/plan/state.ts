@@ -14,6 +14,8 @@ export interface VxlanLink {
   readonly port: number;
   /** The VNI that its filter lets in; null: none yet. */
   readonly vni: number | null;
+  /** Whether a packet's mark travels along as group policy; fixed when the device is made. */
+  readonly gbp: boolean;
   readonly up: boolean;
 }
 
