@@ -1,16 +1,12 @@
 /** The one place that picks the store, the kernel and the backends; each is imported only where it is needed. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { EndpointWorld } from '../src/agent/endpoint_sync.ts';
 import { interruptible } from '../src/agent/interrupt.ts';
 import { requireCapabilities } from '../src/agent/privilege.ts';
 import { networkNamespaceInode } from '../src/agent/state_file.ts';
-import {
-  DEFAULT_NETWORK,
-  type MemberSettings,
-  type Places,
-  type World,
-} from '../src/agent/world.ts';
+import type { MemberSettings, Places, World } from '../src/agent/world.ts';
 import type { Options } from '../src/cli/options.ts';
 import { TartanError } from '../src/errors.ts';
 import type { Kernel } from '../src/kernel/contract.ts';
@@ -101,12 +97,13 @@ export async function openWorld(context: Context): Promise<World> {
   return { store, kernel, host: hostReader, lockFile, log, signal, backendFor, now: Date.now };
 }
 
+/** Absolute: what is remembered holds wherever the next command runs. */
 export function placesOf(options: Options): Places {
   return {
-    network: DEFAULT_NETWORK,
-    stateDir: options['state-dir'],
-    bpffs: options.bpffs,
-    subnetFile: options['subnet-file'],
+    network: options.network,
+    stateDir: resolve(options['state-dir']),
+    bpffs: resolve(options.bpffs),
+    subnetFile: resolve(options['subnet-file']),
   };
 }
 

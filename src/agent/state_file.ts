@@ -12,6 +12,8 @@ export interface HostState {
   readonly backend: string;
   /** The underlay interface. */
   readonly interface: string;
+  /** The overlay, `10.5.0.0/16`; not there in an older state. */
+  readonly network?: string;
   readonly subnet: string;
   readonly publicIp: string;
   /** What the lease published beside the address; null where the backend has no VTEP. */

@@ -13,6 +13,7 @@ import { chooseAttach } from './attach_choice.ts';
 import type { Converger } from './converge.ts';
 import { surveyEndpoints } from './endpoints.ts';
 import { surveyNetfilter } from './netfilter.ts';
+import { requireApart } from './other_networks.ts';
 import { readState, statePath } from './state_file.ts';
 import { findUnderlay } from './underlay.ts';
 import type { MemberSettings, World } from './world.ts';
@@ -32,6 +33,7 @@ export async function survey(
   dataplane: DataplaneChoice,
 ): Promise<Survey> {
   const config = await readConfig(world.store);
+  await requireApart(settings, config.network);
   const backend = world.backendFor(config.backend.type);
   return {
     config,

@@ -23,6 +23,18 @@ export function text(placeholder: string): Value<string> {
   });
 }
 
+/** A network's name: it becomes that of folders, also on a BPF file system, which takes no dots. */
+export function networkName(placeholder: string): Value<string> {
+  return single(placeholder, (given) => {
+    if (/^[A-Za-z0-9_-]{1,32}$/.test(given)) return given;
+    throw new TartanError(
+      'USAGE',
+      `"${given}" cannot be a network's name`,
+      'Give 1 to 32 letters, digits, - and _.',
+    );
+  });
+}
+
 /** Several values, by repeating the flag or with commas between them, in order. */
 export function list(placeholder: string): Value<readonly string[]> {
   return {

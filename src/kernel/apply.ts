@@ -16,9 +16,9 @@ import {
 import type { Place } from '../bpf/place.ts';
 import { type DeviceIndexes, writeSettings } from '../bpf/settings.ts';
 import type { Op } from '../plan/op.ts';
-import type { Address, Attachment, ClassicLink, Link, Route } from '../plan/state.ts';
+import type { Address, Attachment, Link, Route } from '../plan/state.ts';
 import { runBatch } from './iproute.ts';
-import { aliasOf, CLASSIC_GROUP } from './links.ts';
+import { aliasOf, unfinishedName } from './links.ts';
 import { removeFdb, removeNeighbors, writeFdb, writeNeighbors } from './neighbors.ts';
 import { ROUTE_PROTOCOL } from './observe.ts';
 
@@ -113,17 +113,20 @@ function load(site: Site, op: Extract<Op, { op: 'bpf.load' }>): void {
 
 function addLink(network: string, link: Link): string[] {
   const { name, mac, mtu } = link;
+  const unfinished = unfinishedName(network);
   return [
-    link.kind === 'vxlan'
-      ? `link add ${name} address ${mac} mtu ${mtu} type vxlan external vnifilter nolearning dstport ${link.port}${link.gbp ? ' gbp' : ''}`
-      : `link add ${name} address ${mac} mtu ${mtu} group ${CLASSIC_GROUP} type vxlan ${formatTunnel(link)}`,
+    `link add ${unfinished} address ${mac} mtu ${mtu} type vxlan ${formatTunnel(link)}`,
     // No IPv6 address of its own: its neighbour discovery would find nobody.
-    `link set ${name} alias ${aliasOf(network)} addrgenmode none`,
+    `link set ${unfinished} alias ${aliasOf(network)} addrgenmode none`,
+    `link set ${unfinished} name ${name}`,
   ];
 }
 
-function formatTunnel({ vni, underlay, underlayAddress, port, gbp }: ClassicLink): string {
-  return `id ${vni} dev ${underlay} local ${underlayAddress} dstport ${port} nolearning noudpcsum${gbp ? ' gbp' : ''}`;
+function formatTunnel(link: Link): string {
+  const group = link.gbp ? ' gbp' : '';
+  if (link.kind === 'vxlan') return `external vnifilter nolearning dstport ${link.port}${group}`;
+  const { vni, underlay, underlayAddress, port } = link;
+  return `id ${vni} dev ${underlay} local ${underlayAddress} dstport ${port} nolearning noudpcsum${group}`;
 }
 
 function setLink({ up, mtu, mac }: { up?: boolean; mtu?: number; mac?: string }): string {

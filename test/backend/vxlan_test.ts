@@ -21,6 +21,8 @@ const device: ObservedLink = {
   detail: 'vxlan id 1 dstport 8472',
   mac: 'c6:d2:32:6f:8f:44',
   classic: { vni: 1, port: 8472 },
+  network: null,
+  socket: null,
 };
 
 test('the lease publishes PublicIP, VNI and MAC', () => {

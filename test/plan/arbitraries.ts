@@ -184,6 +184,8 @@ const classic: ObservedLink = {
   detail: 'vxlan',
   mac: '02:00:00:00:00:07',
   classic: { vni: 1, port: 8472 },
+  network: null,
+  socket: null,
 };
 
 const observedLinks: fc.Arbitrary<ObservedLink[]> = fc
