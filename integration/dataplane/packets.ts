@@ -9,7 +9,7 @@ const IPV4_HEADER = 20;
 const MORE_FRAGMENTS = 0x2000;
 
 /** RFC 3168, the two low bits of the TOS octet. */
-export const ECN = { notCapable: 0, capable: 2, congested: 3 } as const;
+export const ECN = { notCapable: 0, capable1: 1, capable: 2, congested: 3 } as const;
 
 export type Ecn = (typeof ECN)[keyof typeof ECN];
 
