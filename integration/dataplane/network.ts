@@ -105,7 +105,7 @@ export async function memberOf(
     pod,
     subnet,
     overlayAddress,
-    gateway: overlayAddress.replace(/\.0$/, '.1'),
+    gateway: overlayAddress.replace(/\d+$/, (last) => `${Number(last) + 1}`),
     vtepMac: await macOf(host, device),
     mtu,
   };
