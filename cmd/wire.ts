@@ -1,5 +1,5 @@
 /** The one place that picks the store, the kernel and the backends; each is imported only where it is needed. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { EndpointWorld } from '../src/agent/endpoint_sync.ts';
@@ -31,15 +31,19 @@ export async function openStore(context: Context, create = false): Promise<Lease
 async function openNamed(url: string, create: boolean): Promise<LeaseStore> {
   const { parseStoreUrl } = await import('../src/store/select.ts');
   const { path } = parseStoreUrl(url);
-  if (!create && !existsSync(path)) {
+  if (!create && !holdsSomething(path)) {
     throw new TartanError(
       'CONFIG_MISSING',
-      `there is no store at ${path}`,
+      existsSync(path) ? `${path} is empty, and no store` : `there is no store at ${path}`,
       `Make it with \`tartan init-config --store ${url}\`, or name the right one.`,
     );
   }
   const { openFileStore } = await import('../src/store/file.ts');
   return openFileStore({ path });
+}
+
+function holdsSomething(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
 async function openEtcd(options: Options): Promise<LeaseStore> {

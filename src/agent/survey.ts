@@ -113,7 +113,8 @@ export async function leaseRequest(
 
 /** Without a VTEP there is nothing to know the node by once its PublicIP is another. */
 async function readFormerSelf({ stateDir, network }: MemberSettings): Promise<FormerSelf | null> {
-  const state = await readState(statePath(stateDir, network));
+  // A damaged one has been warned of.
+  const state = await readState(statePath(stateDir, network)).catch(() => null);
   if (state === null || state.vtepMac === null) return null;
   const { subnet, publicIp, vtepMac } = state;
   return { subnet: parsePrefix(subnet), publicIp, vtepMac };

@@ -62,7 +62,9 @@ export function planRoutes(
       if (isBeyond || isInside(own.subnet, subnet)) single.push(subnet);
     }
   }
-  const prefixes = [...cover, ...single].filter((prefix) => !prefixesEqual(prefix, own.subnet));
+  const outside = (prefix: Prefix) =>
+    !prefixesEqual(prefix, own.subnet) && !isInside(own.subnet, prefix);
+  const prefixes = [...cover.filter(outside), ...single];
   return { prefixes, reachable, warnings };
 }
 
@@ -96,7 +98,7 @@ function swallows(
   return found && isConnected && underlay.length > found.length ? undefined : found;
 }
 
-/** A host that holds a /22 may have peers with a /24 of it. */
+/** A host that holds a /22 may have peers with a /24 of it; the rest of it is its own pods'. */
 function isInside(own: Prefix, subnet: Prefix): boolean {
   return subnet.length > own.length && prefixesOverlap(own, subnet);
 }

@@ -15,11 +15,15 @@ function single<T>(placeholder: string | null, read: (text: string) => T): Value
   return { placeholder, repeatable: false, read: (texts) => read(texts.at(-1) ?? '') };
 }
 
+function emptyValue(): TartanError {
+  return new TartanError('USAGE', 'an empty value', 'Give a value, or leave the option out.');
+}
+
 /** Anything but nothing. */
 export function text(placeholder: string): Value<string> {
   return single(placeholder, (given) => {
     if (given !== '') return given;
-    throw new TartanError('USAGE', 'an empty value', 'Give a value, or leave the option out.');
+    throw emptyValue();
   });
 }
 
@@ -40,13 +44,16 @@ export function list(placeholder: string): Value<readonly string[]> {
   return {
     placeholder,
     repeatable: true,
-    read: (texts) =>
-      texts.flatMap((given) =>
+    read(texts) {
+      const parts = texts.map((given) =>
         given
           .split(',')
           .map((part) => part.trim())
           .filter(Boolean),
-      ),
+      );
+      if (parts.every((found) => found.length > 0)) return parts.flat();
+      throw emptyValue();
+    },
   };
 }
 

@@ -208,6 +208,21 @@ for (const text of ['', 'Network: 10.5.0.0/16', '{"Network":"10.5.0.0/16"', '[]'
   test(`${JSON.stringify(text)} is no config`, () => assertInvalid(text, 'the network config'));
 }
 
+for (const [network, what] of [
+  ['0.0.0.0/8', '"this network"'],
+  ['127.0.0.0/8', 'loopback'],
+  ['126.0.0.0/7', 'loopback'],
+  ['127.5.0.0/16', 'loopback'],
+  ['169.254.0.0/16', 'link-local'],
+  ['224.0.0.0/4', 'multicast'],
+  ['239.255.0.0/16', 'multicast'],
+  ['240.0.0.0/4', 'reserved'],
+  ['255.255.0.0/16', 'reserved'],
+] as const) {
+  test(`${network} is refused as a network: ${what}`, () =>
+    assertInvalid(JSON.stringify({ Network: network }), network, what));
+}
+
 test('a config without Network is refused', () => assertInvalid('{}', 'Network is missing'));
 
 test('vxlan options are taken up to their bounds', () => {
