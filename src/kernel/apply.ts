@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { attach } from '../bpf/attach.ts';
 import { copyTraffic } from '../bpf/copy_traffic.ts';
 import { detachOrUnpin } from '../bpf/denied.ts';
@@ -21,6 +22,9 @@ import { runBatch } from './iproute.ts';
 import { aliasOf, unfinishedName } from './links.ts';
 import { removeFdb, removeNeighbors, writeFdb, writeNeighbors } from './neighbors.ts';
 import { ROUTE_PROTOCOL } from './observe.ts';
+
+/** There where the kernel has IPv6, and it is not switched off at boot. */
+const IPV6 = '/proc/net/if_inet6';
 
 export interface Site {
   readonly network: string;
@@ -115,10 +119,12 @@ function addLink(network: string, link: Link): string[] {
   const { name, mac, mtu } = link;
   const unfinished = unfinishedName(network);
   return [
-    `link add ${unfinished} address ${mac} mtu ${mtu} type vxlan ${formatTunnel(link)}`,
-    // No IPv6 address of its own: its neighbour discovery would find nobody.
-    `link set ${unfinished} alias ${aliasOf(network)} addrgenmode none`,
-    `link set ${unfinished} name ${name}`,
+    `link add ${unfinished} address ${mac} type vxlan ${formatTunnel(link)}`,
+    `link set ${unfinished} alias ${aliasOf(network)}`,
+    // No IPv6 address of its own: its neighbour discovery would find nobody. A device has no IPv6 at all on a host
+    // without it, and with an MTU below IPv6's least: so that comes after.
+    ...(existsSync(IPV6) ? [`link set ${unfinished} addrgenmode none`] : []),
+    `link set ${unfinished} mtu ${mtu} name ${name}`,
   ];
 }
 

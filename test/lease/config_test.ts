@@ -179,7 +179,7 @@ const WITH: [keys: object, ...named: string[]][] = [
 
 const BACKENDS: [options: object, ...named: string[]][] = [
   [{ Type: 'vxlan', VNI: 0 }, 'Backend.VNI', '0'],
-  [{ Type: 'vxlan', VNI: 2 ** 24 }, 'Backend.VNI', '16777216'],
+  [{ Type: 'vxlan', VNI: 10_000_000 }, 'Backend.VNI', '10000000'],
   [{ Type: 'vxlan', VNI: '1' }, 'Backend.VNI', '"1"'],
   [{ Type: 'vxlan', Port: 65_536 }, 'Backend.Port', '65536'],
   [{ Type: 'vxlan', Port: -1 }, 'Backend.Port', '-1'],
@@ -227,10 +227,10 @@ test('a config without Network is refused', () => assertInvalid('{}', 'Network i
 
 test('vxlan options are taken up to their bounds', () => {
   assert.deepEqual(
-    parseBackend({ Type: 'vxlan', VNI: 16_777_215, Port: 65_535, GBP: true, MTU: 65_535 }),
+    parseBackend({ Type: 'vxlan', VNI: 9_999_999, Port: 65_535, GBP: true, MTU: 65_535 }),
     {
       type: 'vxlan',
-      vni: 16_777_215,
+      vni: 9_999_999,
       port: 65_535,
       gbp: true,
       directRouting: false,
