@@ -49,10 +49,14 @@ export const FAST_CONFIG = {
  * Builds the lab, joins three hosts, and waits until their pods reach each other.
  * @param isFast with FastPath, and every pod an endpoint
  */
-export async function createNetwork(options: LabOptions, isFast = false): Promise<Network> {
+export async function createNetwork(
+  options: LabOptions,
+  isFast = false,
+  config: object = isFast ? FAST_CONFIG : NETWORK_CONFIG,
+): Promise<Network> {
   const lab = await createLab(options);
   try {
-    await joinAll(lab, isFast ? FAST_CONFIG : NETWORK_CONFIG);
+    await joinAll(lab, config);
     if (isFast) await Promise.all(lab.hosts.map(makeEndpoints));
     const members = await Promise.all(lab.hosts.map(describeMember));
     await Promise.all(

@@ -58,6 +58,15 @@ export function echoReply(payload: Buffer): Buffer {
   return message;
 }
 
+/** An ICMP error (RFC 792) about a packet; `rest` is the header's second word: for type 3, code 4, the MTU (RFC 1191). */
+export function icmpError(type: number, code: number, about: Buffer, rest = 0): Buffer {
+  const header = Buffer.from([type, code, 0, 0, 0, 0, 0, 0]);
+  header.writeUInt32BE(rest, 4);
+  const message = Buffer.concat([header, about.subarray(0, IPV4_HEADER + 8)]);
+  message.writeUInt16BE(checksum(message), 2);
+  return message;
+}
+
 export interface VxlanFields {
   readonly vni?: number;
   readonly destinationMac: string;
