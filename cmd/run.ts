@@ -4,7 +4,7 @@ import { createLog } from '../src/cli/log.ts';
 import type { CommandName, Options } from '../src/cli/options.ts';
 import { parseCommandLine, wantsJson } from '../src/cli/parse.ts';
 import { reportError } from '../src/cli/report.ts';
-import { TartanError } from '../src/errors.ts';
+import { messageOf, TartanError } from '../src/errors.ts';
 
 /** What a command gets from its process. */
 export interface Context {
@@ -35,7 +35,7 @@ export async function runCommand(
   try {
     const parsed = parseCommandLine(name, argv, process.env);
     if (parsed.kind === 'help') {
-      process.stdout.write(parsed.text);
+      await print(parsed.text);
       process.exit(0);
     }
     const { options, argument, words } = parsed;
@@ -52,7 +52,7 @@ export async function runCommand(
       emit: (value) => process.stdout.write(`${JSON.stringify(value)}\n`),
       defer: (resource) => deferred.push(resource),
     });
-    if (result !== null) process.stdout.write(format(result));
+    if (result !== null) await print(format(result));
     await Promise.allSettled(deferred.map((resource) => resource.close()));
     process.exit(0);
   } catch (error) {
@@ -84,9 +84,29 @@ function listenForSignals(): { signal: AbortSignal; status(): number | undefined
   // Whoever reads our output has had enough: `tartan watch | head -1`.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
-    fail(error, false);
+    fail(outputError(error), false);
   });
   return { signal: controller.signal, status: () => status };
+}
+
+/** Whoever is to read the result must know if it is not there: a full device tells only after the write. */
+export function print(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => {
+      if (!error) return resolve();
+      if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(0);
+      reject(outputError(error));
+    });
+  });
+}
+
+function outputError(cause: Error): TartanError {
+  return new TartanError(
+    'FILE',
+    `cannot write to standard output: ${messageOf(cause)}`,
+    'What the command did is done; send its output elsewhere and run it again to see it.',
+    { cause },
+  );
 }
 
 function format(result: object): string {

@@ -20,15 +20,15 @@ switch (word) {
     await printVersion();
     break;
   case undefined:
-    await printOverview(process.stderr);
+    process.stderr.write(await overview());
     process.exitCode = 2;
     break;
   case '-h':
   case '--help':
-    await printOverview(process.stdout);
+    await printOrFail(await overview());
     break;
   case 'help':
-    if (rest[0] === undefined) await printOverview(process.stdout);
+    if (rest[0] === undefined) await printOrFail(await overview());
     else await runNamed(rest[0], ['--help']);
     break;
   default:
@@ -37,12 +37,19 @@ switch (word) {
 
 async function printVersion(): Promise<void> {
   const { default: project } = await import('../package.json', { with: { type: 'json' } });
-  process.stdout.write(`${project.version}\n`);
+  await printOrFail(`${project.version}\n`);
 }
 
-async function printOverview(output: NodeJS.WriteStream): Promise<void> {
+async function overview(): Promise<string> {
   const { overviewText } = await import('../src/cli/program.ts');
-  output.write(overviewText());
+  return overviewText();
+}
+
+async function printOrFail(text: string): Promise<void> {
+  const { fail, print } = await import('./run.ts');
+  // Told by the write; unheard, it would end the process before that.
+  process.stdout.on('error', () => {});
+  await print(text).catch((error: unknown) => fail(error, false));
 }
 
 async function runNamed(name: string, argv: readonly string[]): Promise<void> {

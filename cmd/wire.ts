@@ -1,16 +1,12 @@
 /** The one place that picks the store, the kernel and the backends; each is imported only where it is needed. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { EndpointWorld } from '../src/agent/endpoint_sync.ts';
 import { interruptible } from '../src/agent/interrupt.ts';
 import { requireCapabilities } from '../src/agent/privilege.ts';
 import { networkNamespaceInode } from '../src/agent/state_file.ts';
-import {
-  DEFAULT_NETWORK,
-  type MemberSettings,
-  type Places,
-  type World,
-} from '../src/agent/world.ts';
+import type { MemberSettings, Places, World } from '../src/agent/world.ts';
 import type { Options } from '../src/cli/options.ts';
 import { TartanError } from '../src/errors.ts';
 import type { Kernel } from '../src/kernel/contract.ts';
@@ -35,15 +31,19 @@ export async function openStore(context: Context, create = false): Promise<Lease
 async function openNamed(url: string, create: boolean): Promise<LeaseStore> {
   const { parseStoreUrl } = await import('../src/store/select.ts');
   const { path } = parseStoreUrl(url);
-  if (!create && !existsSync(path)) {
+  if (!create && !holdsSomething(path)) {
     throw new TartanError(
       'CONFIG_MISSING',
-      `there is no store at ${path}`,
+      existsSync(path) ? `${path} is empty, and no store` : `there is no store at ${path}`,
       `Make it with \`tartan init-config --store ${url}\`, or name the right one.`,
     );
   }
   const { openFileStore } = await import('../src/store/file.ts');
   return openFileStore({ path });
+}
+
+function holdsSomething(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
 async function openEtcd(options: Options): Promise<LeaseStore> {
@@ -101,12 +101,13 @@ export async function openWorld(context: Context): Promise<World> {
   return { store, kernel, host: hostReader, lockFile, log, signal, backendFor, now: Date.now };
 }
 
+/** Absolute: what is remembered holds wherever the next command runs. */
 export function placesOf(options: Options): Places {
   return {
-    network: DEFAULT_NETWORK,
-    stateDir: options['state-dir'],
-    bpffs: options.bpffs,
-    subnetFile: options['subnet-file'],
+    network: options.network,
+    stateDir: resolve(options['state-dir']),
+    bpffs: resolve(options.bpffs),
+    subnetFile: resolve(options['subnet-file']),
   };
 }
 

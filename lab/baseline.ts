@@ -53,29 +53,45 @@ export async function flannelByHand(lab: Lab): Promise<void> {
   }
 }
 
+export interface FlannelDevice {
+  readonly subnet: string;
+  readonly mtu: number;
+  readonly vtepMac?: string;
+  /** Default 1; the device is `flannel.<VNI>`. */
+  readonly vni?: number;
+  /** Default 8472. */
+  readonly port?: number;
+  readonly gbp?: boolean;
+}
+
 /** The classic vxlan device that flanneld makes; returns what its lease would say. */
 export async function addFlannelDevice(
   host: Host,
-  { subnet, mtu, vtepMac = randomMac() }: { subnet: string; mtu: number; vtepMac?: string },
+  { subnet, mtu, vtepMac = randomMac(), vni = 1, port = 8472, gbp = false }: FlannelDevice,
 ): Promise<FlannelPeer> {
   const [address] = subnet.split('/');
+  const device = `flannel.${vni}`;
   await host.exec(['ip', '-batch', '-'], {
     input: `
-link add ${FLANNEL_DEVICE} address ${vtepMac} mtu ${mtu} type vxlan id 1 dev ${host.device} local ${host.address} dstport 8472 nolearning
-address add ${address}/32 dev ${FLANNEL_DEVICE}
-link set ${FLANNEL_DEVICE} up
+link add ${device} address ${vtepMac} mtu ${mtu} type vxlan id ${vni} dev ${host.device} local ${host.address} dstport ${port} nolearning${gbp ? ' gbp' : ''}
+address add ${address}/32 dev ${device}
+link set ${device} up
 `,
   });
   return { subnet, publicIp: host.address, vtepMac };
 }
 
 /** The three entries that flanneld makes for a lease it sees. */
-export async function addFlannelPeer(host: Host, peer: FlannelPeer): Promise<void> {
+export async function addFlannelPeer(
+  host: Host,
+  peer: FlannelPeer,
+  device = FLANNEL_DEVICE,
+): Promise<void> {
   const [vtep] = peer.subnet.split('/');
   await host.shell(`
-ip neigh replace ${vtep} lladdr ${peer.vtepMac} dev ${FLANNEL_DEVICE} nud permanent
-bridge fdb replace ${peer.vtepMac} dev ${FLANNEL_DEVICE} dst ${peer.publicIp}
-ip route replace ${peer.subnet} via ${vtep} dev ${FLANNEL_DEVICE} onlink
+ip neigh replace ${vtep} lladdr ${peer.vtepMac} dev ${device} nud permanent
+bridge fdb replace ${peer.vtepMac} dev ${device} dst ${peer.publicIp}
+ip route replace ${peer.subnet} via ${vtep} dev ${device} onlink
 `);
 }
 
@@ -95,12 +111,13 @@ export async function putFlannelLease(
   etcd: Etcd,
   peer: FlannelPeer,
   ttlSeconds: number | null = 86_400,
+  vni = 1,
 ): Promise<void> {
   const value = JSON.stringify({
     PublicIP: peer.publicIp,
     PublicIPv6: null,
     BackendType: 'vxlan',
-    BackendData: { VNI: 1, VtepMAC: peer.vtepMac },
+    BackendData: { VNI: vni, VtepMAC: peer.vtepMac },
   });
   const key = flannelKey(peer.subnet);
   if (ttlSeconds === null) {

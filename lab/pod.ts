@@ -50,7 +50,7 @@ export function readPodNetwork(host: PodHost): PodNetwork {
 }
 
 /**
- * Gives a host's pods a cable each and the addresses .2, .3, … of its subnet, as a CNI plugin would: one pod is cabled
+ * Gives a host's pods a cable each and the addresses behind the gateway's (.2, .3, …), as a CNI plugin would: one pod is cabled
  * to the host directly, several to a bridge. Pods that were attached before are cabled anew.
  *
  * Without `network`, subnet.env is read.
@@ -60,8 +60,8 @@ export async function attachPods(
   network: PodNetwork = readPodNetwork(host),
 ): Promise<void> {
   const { gateway, mtu } = network;
-  const [, base, length] = /^(\d+\.\d+\.\d+\.)1\/(\d+)$/.exec(gateway) ?? [];
-  if (base === undefined) throw new Error(`gateway ${gateway}: the lab wants the .1 of a subnet`);
+  const [, base, first, length] = /^(\d+\.\d+\.\d+\.)(\d+)\/(\d+)$/.exec(gateway) ?? [];
+  if (base === undefined) throw new Error(`gateway ${gateway}: no address with a prefix length`);
   await detachPods(host);
 
   const bridged = host.pods.length > 1;
@@ -80,9 +80,9 @@ export async function attachPods(
 
   await Promise.all(
     host.pods.map(async (pod, index) => {
-      const address = `${base}${index + 2}`;
+      const address = `${base}${Number(first) + index + 1}`;
       await pod.exec(['ip', '-batch', '-'], {
-        input: `address add ${address}/${length} dev eth0\nlink set eth0 up\nroute add default via ${base}1`,
+        input: `address add ${address}/${length} dev eth0\nlink set eth0 up\nroute add default via ${base}${first}`,
       });
       addresses.set(pod, address);
     }),

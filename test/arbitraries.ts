@@ -3,7 +3,14 @@ import fc from 'fast-check';
 import type { NetworkConfig } from '../src/lease/config.ts';
 import type { Lease, LeaseAttributes } from '../src/lease/lease.ts';
 import { formatIpv4, MAX_IPV4 } from '../src/net/ipv4.ts';
-import { lastAddress, type Prefix, prefixOf, prefixSize } from '../src/net/prefix.ts';
+import {
+  lastAddress,
+  type Prefix,
+  parsePrefix,
+  prefixesOverlap,
+  prefixOf,
+  prefixSize,
+} from '../src/net/prefix.ts';
 
 /** Objects as literals make them: deepEqual tells them from those without a prototype. */
 function record<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
@@ -49,12 +56,18 @@ export function aLease(subnet: fc.Arbitrary<Prefix>): fc.Arbitrary<Lease> {
   });
 }
 
+/** What no pod can have as an address (RFC 6890). */
+const RESERVED = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parsePrefix);
+
 /** A network, and the length and range of its subnets: every combination that a config can have. */
 export const aConfig: fc.Arbitrary<NetworkConfig> = fc
-  .integer({ min: 1, max: 28 })
+  // A wider network has some of those addresses whichever it is.
+  .integer({ min: 3, max: 28 })
   .chain((length) =>
     record({
-      network: anAddress.map((address) => prefixOf(address, length)),
+      network: anAddress
+        .map((address) => prefixOf(address, length))
+        .filter((network) => !RESERVED.some((prefix) => prefixesOverlap(prefix, network))),
       subnetLength: fc.integer({ min: length + 2, max: Math.min(30, length + 12) }),
       bounds: fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat({ max: 30 })),
     }),

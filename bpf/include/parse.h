@@ -28,6 +28,9 @@ struct vxlan_header {
 
 /* RFC 3168: the two low bits of the TOS octet. */
 #define ECN_MASK 3
+#define ECN_NOT_ECT 0
+#define ECN_ECT_1 1
+#define ECN_ECT_0 2
 #define ECN_CE 3
 
 /*

@@ -121,7 +121,7 @@ enum counter {
 	/* Handed to the kernel's own vxlan device, by reason. */
 	SLOW_SEND_ROOM,          /* no room could be made: already encapsulated once, or an unusual GSO type */
 	SLOW_SEND_SIZE,          /* would be longer than an IPv4 packet can be */
-	SLOW_RECEIVE_CONGESTION, /* outer header says congestion experienced */
+	SLOW_RECEIVE_CONGESTION, /* the underlay's congestion mark must go into the inner header */
 	SLOW_RECEIVE_GSO,        /* a GSO packet that is not TCP */
 	SLOW_RECEIVE_ROOM,       /* the outer headers could not be removed */
 	SLOW_RECEIVED,           /* decapsulated by the kernel's device, and passed its check */
@@ -148,6 +148,7 @@ enum counter {
 
 	/* More drops. */
 	DROP_MARTIAN,            /* received with an inner address that no packet between hosts has */
+	DROP_CONGESTION,         /* the underlay marked congestion, and the inner header cannot carry the mark */
 
 	COUNTER_COUNT,
 };

@@ -65,8 +65,19 @@ static __always_inline int judge(const struct settings *settings, const struct o
 	return check_inner(settings, outer->ip.saddr, inner, slot);
 }
 
-/* RFC 6040: congestion that the underlay marked goes into the inner header, checksum and all. */
+/*
+ * Where RFC 6040 (figure 4) has another mark go on than the inner header's: CE, and ECT(1) over ECT(0). It must go into the
+ * inner header, checksum and all, which is the kernel's device's work.
+ */
 static __always_inline int must_mark_congestion(const struct outer_headers *outer, const struct iphdr *inner)
 {
-	return (outer->ip.tos & ECN_MASK) == ECN_CE && (inner->tos & ECN_MASK) != ECN_CE;
+	__u8 marked = outer->ip.tos & ECN_MASK, ecn = inner->tos & ECN_MASK;
+
+	return marked == ECN_CE ? ecn != ECN_CE : marked == ECN_ECT_1 && ecn == ECN_ECT_0;
+}
+
+/* What the sender does not understand must be lost instead; the kernel's device would do so, and log it. */
+static __always_inline int can_carry_mark(const struct iphdr *inner)
+{
+	return (inner->tos & ECN_MASK) != ECN_NOT_ECT;
 }

@@ -104,7 +104,7 @@ int vxlan_receive(struct __sk_buff *skb)
 		return drop(-1 - origin);
 
 	if (must_mark_congestion(outer, inner))
-		return leave_to_host(SLOW_RECEIVE_CONGESTION);
+		return can_carry_mark(inner) ? leave_to_host(SLOW_RECEIVE_CONGESTION) : drop(DROP_CONGESTION);
 	/* The tunnel's GSO type cannot be taken off here, and other protocols are segmented by it. */
 	if (skb->gso_size && inner->protocol != IPPROTO_TCP)
 		return leave_to_host(SLOW_RECEIVE_GSO);

@@ -82,9 +82,15 @@ function listFlaws(world: World, { bytes, length, gsoSize }: Frame): CounterName
   });
 }
 
-function isNewlyCongested({ bytes }: Frame): boolean {
+/** RFC 6040, figure 4: whether another mark than the inner header's is to go on, or none can. */
+function isMarked({ bytes }: Frame): boolean {
   const [outer, inner] = [bytes.readUInt8(15) & 3, bytes.readUInt8(INNER + 1) & 3];
-  return outer === ECN.congested && inner !== ECN.congested;
+  if (outer === ECN.congested) return inner !== ECN.congested;
+  return outer === ECN.capable1 && inner === ECN.capable0;
+}
+
+function canCarryMark({ bytes }: Frame): boolean {
+  return (bytes.readUInt8(INNER + 1) & 3) !== ECN.notCapable;
 }
 
 function trafficFrom(peer: Peer | undefined, packets: number, bytes: number) {
@@ -101,8 +107,9 @@ export function judgeReceived(world: World, frame: Frame): Expected {
   const { host, isOutside, flaws } = judgeAddresses(world, bytes.readUInt32BE(26), bytes, INNER);
   const all = [...listFlaws(world, frame), ...flaws];
   if (all.length > 0) return dropFor(all);
+  if (isMarked(frame) && !canCarryMark(frame)) return dropFor(['drop_congestion']);
   const slow = listTrue({
-    slow_receive_congestion: isNewlyCongested(frame),
+    slow_receive_congestion: isMarked(frame),
     slow_receive_gso: gsoSize > 0 && bytes[INNER + 9] !== PROTOCOL.tcp,
   });
   if (slow.length > 0) return handOn(...slow);
@@ -171,7 +178,7 @@ export function judgeStripped(world: World, frame: Frame): Expected {
   const { host, isOutside, flaws } = judgeAddresses(world, bytes.readUInt32BE(26), bytes, INNER);
   const all = [...listFlaws(world, frame), ...flaws];
   if (all.length > 0) return dropFor(all);
-  if (isNewlyCongested(frame) || !host) return IGNORED;
+  if (isMarked(frame) || !host) return IGNORED;
   const flags = bytes.readUInt32BE(42);
   const policy = flags >= 0x8000_0000 ? flags & 0x0048_ffff : 0;
   const note = [NOTE_MAGIC, world.slotOf(host), isOutside ? 1 : 0, policy];

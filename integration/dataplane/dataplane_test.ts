@@ -6,6 +6,7 @@ import { bystanders } from './cases/bystanders.ts';
 import { carriage } from './cases/carriage.ts';
 import { forgeries } from './cases/forgeries.ts';
 import { marks } from './cases/marks.ts';
+import { mishaps } from './cases/mishaps.ts';
 import { sizes } from './cases/sizes.ts';
 import { createNetwork, type Network } from './network.ts';
 import { missing } from './requirements.ts';
@@ -37,6 +38,7 @@ for (const row of ROWS) {
     between(network, row);
     marks(network, row);
     forgeries(network, row);
+    mishaps(network);
     bystanders(network);
   });
 }

@@ -2,46 +2,22 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import {
-  addFlannelDevice,
-  addFlannelPeer,
   FLANNEL_DEVICE,
-  type FlannelPeer,
   flannelKey,
-  gatewayOf,
   putFlannelLease,
   removeFlannelLease,
 } from '../../lab/baseline.ts';
 import type { Host } from '../../lab/host.ts';
-import { createLab, type Lab, NETWORK_CONFIG } from '../../lab/lab.ts';
-import type { Underlay } from '../../lab/options.ts';
-import { attachPods, type Pod } from '../../lab/pod.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { ping } from '../../lab/traffic.ts';
 import type { WatchEvent } from '../../src/agent/events.ts';
 import { readPeers } from '../../src/bpf/peer_maps.ts';
 import { exchange } from './cases/carriage.ts';
-import { countDuring, type Metered, openMapsOf } from './meter.ts';
-import {
-  describeMember,
-  FAST_CONFIG,
-  join,
-  type Member,
-  makeEndpoints,
-  memberOf,
-} from './network.ts';
+import { countDuring, openMapsOf } from './meter.ts';
+import { countable, createMixed, FLANNEL_SUBNET, type Mixed } from './mixed.ts';
+import { join, memberOf } from './network.ts';
 import { missing } from './requirements.ts';
 import { buildTools, sendDatagrams, sendTcp } from './senders.ts';
-
-const FLANNEL_SUBNET = '10.5.210.0/24';
-
-interface Mixed {
-  readonly lab: Lab;
-  /** Set up by tartan. */
-  readonly a: Member;
-  readonly b: Member;
-  /** Set up by hand, as flanneld does it. */
-  readonly flannel: { readonly host: Host; readonly pod: Pod; readonly peer: FlannelPeer };
-}
 
 const skip = await missing('etcd', 'etcdctl');
 
@@ -58,7 +34,7 @@ for (const { underlay, isFast } of SETUPS) {
   describe(`a flannel-style peer, ${underlay}${isFast ? ', FastPath' : ''}`, { skip }, () => {
     let mixed: Mixed;
     before(async () => {
-      mixed = await createMixed(underlay, isFast);
+      mixed = await createMixed({ name: 'flannelpeer', underlay }, { FastPath: isFast });
     });
     after(() => mixed?.lab.destroy());
 
@@ -189,44 +165,6 @@ for (const { underlay, isFast } of SETUPS) {
       assert.deepEqual(counted, exchange('a', 'c', 5));
     });
   });
-}
-
-async function createMixed(underlay: Underlay, isFast: boolean): Promise<Mixed> {
-  const lab = await createLab({ name: 'flannelpeer', underlay, store: 'etcd' });
-  try {
-    const [a, b, host] = lab.hosts;
-    const [pod] = host?.pods ?? [];
-    assert(a && b && host && pod && lab.etcd);
-    await a.tartan(['init-config', '-'], {
-      input: JSON.stringify(isFast ? FAST_CONFIG : NETWORK_CONFIG),
-    });
-    const mtu = lab.options.mtu - 50;
-    const peer = await addFlannelDevice(host, { subnet: FLANNEL_SUBNET, mtu });
-    await attachPods(host, { gateway: gatewayOf(peer.subnet), mtu });
-    await putFlannelLease(lab.etcd, peer);
-    await Promise.all([a.tartan(['join']), b.tartan(['join'])]);
-    await Promise.all(
-      [a, b].map((joined) => joined.tartan(['join']).then(() => attachPods(joined))),
-    );
-    if (isFast) await Promise.all([a, b].map(makeEndpoints));
-    const [memberA, memberB] = await Promise.all([describeMember(a), describeMember(b)]);
-    for (const {
-      subnet,
-      host: { address },
-      vtepMac,
-    } of [memberA, memberB]) {
-      await addFlannelPeer(host, { subnet, publicIp: address, vtepMac });
-    }
-    return { lab, a: memberA, b: memberB, flannel: { host, pod, peer } };
-  } catch (error) {
-    await lab.destroy();
-    throw error;
-  }
-}
-
-/** The hosts whose programs count, and the one that is counted for. */
-function countable({ a, b }: Mixed): Metered {
-  return { members: [a, b], others: [{ name: 'flannel', subnet: FLANNEL_SUBNET }] };
 }
 
 function peersOf(host: Host): string[] {

@@ -21,8 +21,8 @@ export interface Counted {
 export type CountedByHost = Record<string, Counted>;
 
 /** Opens the maps that a host's programs use now. */
-export function openMapsOf(host: Host): OpenMaps {
-  const pins = pinsOf(host.bpffs, 'default');
+export function openMapsOf(host: Host, network = 'default'): OpenMaps {
+  const pins = pinsOf(host.bpffs, network);
   const [generation, ...more] = listGenerations(pins);
   if (generation === undefined || more.length > 0) {
     throw new Error(`host ${host.name} has ${more.length === 0 ? 'no' : 'several'} generations`);

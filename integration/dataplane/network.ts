@@ -49,10 +49,14 @@ export const FAST_CONFIG = {
  * Builds the lab, joins three hosts, and waits until their pods reach each other.
  * @param isFast with FastPath, and every pod an endpoint
  */
-export async function createNetwork(options: LabOptions, isFast = false): Promise<Network> {
+export async function createNetwork(
+  options: LabOptions,
+  isFast = false,
+  config: object = isFast ? FAST_CONFIG : NETWORK_CONFIG,
+): Promise<Network> {
   const lab = await createLab(options);
   try {
-    await joinAll(lab, isFast ? FAST_CONFIG : NETWORK_CONFIG);
+    await joinAll(lab, config);
     if (isFast) await Promise.all(lab.hosts.map(makeEndpoints));
     const members = await Promise.all(lab.hosts.map(describeMember));
     await Promise.all(
@@ -80,13 +84,22 @@ export function networkOf(lab: Lab, members: readonly Member[]): Network {
 }
 
 /** Joins once more, which must change nothing, and takes the facts from the report. */
-export async function describeMember(host: Host): Promise<Member> {
-  const report = await join(host);
-  assert.equal(report.changed, false, `host ${host.name} had joined already`);
-  return memberOf(host, report);
+export function describeMember(host: Host): Promise<Member> {
+  return describeMemberBy(DEVICE, host);
 }
 
-export async function memberOf(host: Host, { subnet, mtu }: JoinReport): Promise<Member> {
+/** The same for a network whose device has another name. */
+export async function describeMemberBy(device: string, host: Host): Promise<Member> {
+  const report = await join(host);
+  assert.equal(report.changed, false, `host ${host.name} had joined already`);
+  return memberOf(host, report, device);
+}
+
+export async function memberOf(
+  host: Host,
+  { subnet, mtu }: JoinReport,
+  device = DEVICE,
+): Promise<Member> {
   const [pod] = host.pods;
   assert(pod);
   const overlayAddress = subnet.replace(/\/\d+$/, '');
@@ -96,8 +109,8 @@ export async function memberOf(host: Host, { subnet, mtu }: JoinReport): Promise
     pod,
     subnet,
     overlayAddress,
-    gateway: overlayAddress.replace(/\.0$/, '.1'),
-    vtepMac: await macOf(host),
+    gateway: overlayAddress.replace(/\d+$/, (last) => `${Number(last) + 1}`),
+    vtepMac: await macOf(host, device),
     mtu,
   };
 }
@@ -107,8 +120,8 @@ export async function join(host: Host): Promise<JoinReport> {
   return JSON.parse(stdout) as JoinReport;
 }
 
-async function macOf(host: Host): Promise<string> {
-  const { stdout } = await host.exec(['ip', '-json', 'link', 'show', DEVICE]);
+async function macOf(host: Host, device: string): Promise<string> {
+  const { stdout } = await host.exec(['ip', '-json', 'link', 'show', device]);
   return (JSON.parse(stdout) as { address: string }[])[0]?.address ?? '';
 }
 

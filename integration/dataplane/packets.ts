@@ -9,7 +9,7 @@ const IPV4_HEADER = 20;
 const MORE_FRAGMENTS = 0x2000;
 
 /** RFC 3168, the two low bits of the TOS octet. */
-export const ECN = { notCapable: 0, capable: 2, congested: 3 } as const;
+export const ECN = { notCapable: 0, capable1: 1, capable: 2, congested: 3 } as const;
 
 export type Ecn = (typeof ECN)[keyof typeof ECN];
 
@@ -54,6 +54,15 @@ export function udp(sourcePort: number, destinationPort: number, payload: Buffer
 /** An ICMP echo reply (RFC 792): nobody answers it, and the receiver counts it as `Icmp.InEchoReps`. */
 export function echoReply(payload: Buffer): Buffer {
   const message = Buffer.concat([Buffer.alloc(8), payload]);
+  message.writeUInt16BE(checksum(message), 2);
+  return message;
+}
+
+/** An ICMP error (RFC 792) about a packet; `rest` is the header's second word: for type 3, code 4, the MTU (RFC 1191). */
+export function icmpError(type: number, code: number, about: Buffer, rest = 0): Buffer {
+  const header = Buffer.from([type, code, 0, 0, 0, 0, 0, 0]);
+  header.writeUInt32BE(rest, 4);
+  const message = Buffer.concat([header, about.subarray(0, IPV4_HEADER + 8)]);
   message.writeUInt16BE(checksum(message), 2);
   return message;
 }

@@ -4,6 +4,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { vxlan } from '../../src/backend/vxlan.ts';
+import { unfinishedName } from '../../src/kernel/links.ts';
 import { parseConfig } from '../../src/lease/config.ts';
 import { type DesiredState, nothing } from '../../src/plan/state.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
@@ -36,11 +37,7 @@ describe('what is not ours', { skip: missing() }, () => {
     ['a vxlan device with another VNI', 'type vxlan id 7 dstport 8472', /vxlan id 7 dstport 8472/],
     ['a vxlan device on another port', 'type vxlan id 1 dstport 4789', /vxlan id 1 dstport 4789/],
     ['a vxlan device without filter', 'type vxlan external dstport 8472', /vxlan/],
-    [
-      "another network's",
-      `type vxlan external vnifilter dstport 8472; ip link set ${DEVICE} alias tartan:other`,
-      /vxlan with the alias "tartan:other"/,
-    ],
+    ['a vxlan device with a filter, and no alias', 'type vxlan external vnifilter', /vxlan/],
   ] as const) {
     it(`${kind} of our name: refused, and left alone`, async () => {
       await host.shell(`ip link add ${DEVICE} ${script}`);
@@ -55,6 +52,38 @@ describe('what is not ours', { skip: missing() }, () => {
       await host.shell(`ip link delete ${DEVICE}`);
     });
   }
+
+  it("another network's of our name: refused by that network's name", async () => {
+    await host.shell(`ip link add ${DEVICE} type vxlan external vnifilter dstport 8472
+      ip link set ${DEVICE} alias tartan:other`);
+    await assert.rejects(member.plan(desired), {
+      code: 'DEVICE_FOREIGN',
+      message: /VNI 1 is taken: device flannel\.1 carries this host's network "other"/,
+      hint: /VNI of its own/,
+    });
+    assert.deepEqual(await member.clear(), []);
+    await host.shell(`ip link delete ${DEVICE}`);
+  });
+
+  it('our own device, renamed: known by its alias, and made anew; teardown removes it too', async () => {
+    await member.converge(desired);
+    const rename = `ip link set ${DEVICE} down; ip link set ${DEVICE} name mine; ip link set mine up`;
+    await host.shell(rename);
+    await member.converge(desired);
+    assert.deepEqual(await member.plan(desired), []);
+    await host.exec(['ip', 'link', 'show', DEVICE]);
+    await assert.rejects(host.exec(['ip', 'link', 'show', 'mine']));
+    await host.shell(rename);
+  });
+
+  it('the device of another network that is being made: not ours', async () => {
+    await member.converge(desired);
+    const unfinished = unfinishedName('other');
+    await host.shell(`ip link add ${unfinished} type vxlan external vnifilter dstport 8472`);
+    assert(!JSON.stringify(await member.plan(nothing)).includes(unfinished));
+    await member.clear();
+    await host.exec(['ip', 'link', 'delete', unfinished]);
+  });
 
   for (const state of ['down', 'up'] as const) {
     it(`flanneld's device, ${state}: taken over, with its MAC`, async () => {
@@ -87,15 +116,33 @@ describe('what is not ours', { skip: missing() }, () => {
     });
   }
 
-  it('a classic vxlan device on the port: said so, and healed once it is gone', async () => {
-    await host.shell('ip link add busy type vxlan id 9 dstport 8472; ip link set busy up');
-    await assert.rejects(member.converge(desired), {
-      code: 'KERNEL',
-      message: /link\.set.*flannel\.1.*Address already in use/s,
-      hint: /UDP port.*Backend\.Port/,
+  for (const kind of ['id 9', 'external', 'external vnifilter gbp']) {
+    it(`a vxlan device, ${kind}, on the port: named, and all is done once it is gone`, async () => {
+      await host.shell(`ip link add busy type vxlan ${kind} dstport 8472; ip link set busy up`);
+      await assert.rejects(member.plan(desired), {
+        code: 'DEVICE_FOREIGN',
+        message: /flannel\.1 cannot have UDP port 8472: busy has it/,
+        hint: /ip link delete busy.*Backend\.Port/,
+      });
+      await assert.rejects(
+        host.shell(`ip link add same type vxlan external vnifilter dstport 8472
+          ip link set same up`),
+        /Address already in use/,
+        "the kernel's own word",
+      );
+      await host.shell('ip link delete busy; ip link delete same');
+      await member.converge(desired);
     });
-    await host.shell('ip link delete busy');
+  }
+
+  it('vxlan devices that share the port, or have it once they are up: none of our business', async () => {
+    await host.shell(`ip link add other type vxlan id 9 dstport 8472
+      ip link add alike type vxlan external vnifilter dstport 8472
+      ip link set alike up`);
     await member.converge(desired);
+    assert.deepEqual(await member.plan(desired), []);
+    await member.clear();
+    await host.shell('ip link delete other; ip link delete alike');
   });
 
   it("somebody else's route to the same prefix: stays in force; ours follows", async () => {

@@ -130,6 +130,26 @@ describe('peers in the maps', { skip: missing() }, () => {
     });
   }
 
+  for (const [kind, subnet] of [
+    ['regular', '10.5.7.0/24'],
+    ['irregular', '10.6.0.0/20'],
+  ] as const) {
+    it(`a ${kind} subnet that passes to another host loses its counts; one whose host changes keeps them`, () => {
+      using maps = makeTables(bpffs, pins);
+      const first = peerOf(subnet);
+      writePeers(maps, [first]);
+      pretendTraffic(maps, subnet);
+      const moved = { ...first, publicIp: '192.168.77.9' };
+      const renewed = { ...moved, mac: '02:00:00:00:00:aa' };
+      for (const same of [first, moved, renewed]) {
+        writePeers(maps, [same]);
+        assert.notDeepEqual(readTrafficOf(maps, subnet), NO_TRAFFIC);
+      }
+      writePeers(maps, [{ subnet, publicIp: '192.168.77.10', mac: '02:00:00:00:00:bb' }]);
+      assert.deepEqual(readTrafficOf(maps, subnet), NO_TRAFFIC);
+    });
+  }
+
   it('10,000 by one op', (t) => {
     using maps = makeTables(bpffs, pins, {
       network: '10.0.0.0/8',

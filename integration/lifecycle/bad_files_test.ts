@@ -153,20 +153,82 @@ describe('a store or a file that cannot be written', () => {
     assert.deepEqual(readFileSync(path), text);
   });
 
-  it('a damaged state.json is not taken for ours', async () => {
-    await join(a);
-    const path = `${a.stateDir}/default/state.json`;
-    writeFileSync(path, '{"version":');
-    const before = fingerprint(a);
-    for (const command of ['join', 'renew', 'watch', 'teardown'])
-      await assertRefuses(
-        a,
-        [command],
-        failure(/state\.json is not a state of version 1/, /remove it/),
-      );
-    assert.deepEqual(fingerprint(a), before);
-    rmSync(path);
-    assert.equal((await join(a)).changed, true);
+  it('an empty file is no store, and stays empty', async () => {
+    const path = `${folderOf(lab.name)}/empty.db`;
+    writeFileSync(path, '');
+    await assertRefuses(a, ['join', '--store', `file:${path}`], {
+      exit: 1,
+      code: 'CONFIG_MISSING',
+      message: /empty\.db is empty, and no store/,
+      hint: /tartan init-config/,
+    });
+    assert.equal(readFileSync(path, 'utf8'), '');
+  });
+
+  it('output to a full device: the work is done, and the failure told', async () => {
+    for (const command of [
+      'join',
+      'join --dry-run',
+      '--version',
+      '--help',
+      'join --help',
+      'watch',
+    ]) {
+      const { code, stderr } = await a.shell(`tartan ${command} >/dev/full`, { mayFail: true });
+      assert.equal(code, 1, command);
+      assert.match(stderr, /^tartan: cannot write to standard output: .*ENOSPC/, command);
+      assert.equal(stderr.split('\n').length, 3, stderr);
+    }
+    assert.equal((await join(a)).changed, false);
     await teardown(a);
   });
+
+  it('relative paths are remembered as absolute ones', async () => {
+    const folder = folderOf(lab.name);
+    const args = '--state-dir relative/state --subnet-file relative/subnet.env';
+    await a.shell(`cd ${folder} && tartan join ${args}`);
+    const { bpffs, subnetFile } = JSON.parse(
+      readFileSync(`${folder}/relative/state/default/state.json`, 'utf8'),
+    );
+    assert.deepEqual([bpffs, subnetFile], [a.bpffs, `${folder}/relative/subnet.env`]);
+    await a.tartan(['teardown', '--state-dir', `${folder}/relative/state`]);
+    assert(!existsSync(subnetFile));
+  });
+
+  for (const [damage, text] of [
+    ['cut short', '{"version":'],
+    ['empty', ''],
+    ['of another version', '{"version":9,"subnet":"10.5.7.0/24"}'],
+    ['with nonsense in it', '{"version":1,"subnet":"x","networkNamespace":1}'],
+  ] as const) {
+    it(`a state.json that is ${damage}: join writes it anew, teardown does without`, async () => {
+      const bare = fingerprint(a);
+      const { subnet } = await join(a);
+      const path = `${a.stateDir}/default/state.json`;
+      const good = readFileSync(path, 'utf8');
+      writeFileSync(path, text);
+      const before = fingerprint(a);
+      for (const command of ['renew', 'watch'])
+        await assertRefuses(
+          a,
+          [command],
+          failure(/state\.json is not a state of version 1/, /tartan join/),
+        );
+      assert.deepEqual(fingerprint(a), before);
+
+      const warning = /goes on without what an earlier join remembered: .*state\.json/;
+      const again = await a.tartan(['join']);
+      assert.match(again.stderr, warning);
+      assert.equal(JSON.parse(again.stdout).subnet, subnet);
+      assert.equal(readFileSync(path, 'utf8'), good);
+
+      writeFileSync(path, text);
+      const { stdout, stderr } = await a.tartan(['teardown']);
+      assert.match(stderr, warning);
+      assert.deepEqual(JSON.parse(stdout), { subnet, leaseRemoved: true, changed: true });
+      assert.deepEqual(await storedLeases(lab), []);
+      assert.deepEqual(fingerprint(a).links, bare.links);
+      assert(!existsSync(path) && !existsSync(a.subnetFile));
+    });
+  }
 });

@@ -95,16 +95,15 @@ describe('a foreign flannel.1', () => {
     });
   }
 
-  it('another vxlan device on the port: says which port, and nothing of ours is left half-way', async () => {
+  it('another vxlan device on the port: named, with the port, before anything is changed', async () => {
     await a.shell('ip link add other type vxlan id 9 dstport 8472 dev eth0; ip link set other up');
     untouched = fingerprint(a);
     await assertRefuses(a, ['join'], {
       exit: 1,
-      code: 'KERNEL',
-      message: /Address already in use/,
-      hint: /Another vxlan device has the UDP port.*Backend\.Port/,
+      code: 'DEVICE_FOREIGN',
+      message: /flannel\.1 cannot have UDP port 8472: other has it \(vxlan id 9 dstport 8472\)/,
+      hint: /ip link delete other.*Backend\.Port/,
     });
-    await teardown(a);
     await assertUnchanged();
   });
 });

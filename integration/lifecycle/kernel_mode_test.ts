@@ -8,6 +8,7 @@ import { folderOf } from '../../lab/names.ts';
 import { waitFor } from '../../lab/ready.ts';
 import type { WatchEvent } from '../../src/agent/events.ts';
 import type { JoinReport } from '../../src/agent/join.ts';
+import { unfinishedName } from '../../src/kernel/links.ts';
 import { type Fingerprint, fingerprint } from './fingerprint.ts';
 import { hostsOf, initConfig, join, lacks, storedLeases, teardown } from './support.ts';
 import { buildDenyBpf, withoutBpf } from './without_bpf.ts';
@@ -135,17 +136,18 @@ exec ${bridge.trim()} "$@"
   });
 
   it('a device whose maker was killed before its alias is ours; one of another network is not', async () => {
-    const make = `ip link add flannel.1 group 116 type vxlan id 1 dev eth0 local ${a.address} dstport 8472`;
-    await a.shell(make);
+    const make = (name: string) =>
+      `ip link add ${name} type vxlan id 1 dev eth0 local ${a.address} dstport 8472`;
+    await a.shell(make(unfinishedName('default')));
     await teardown(a);
     assert.deepEqual(
       fingerprint(a).links.map(({ ifname }) => ifname),
       ['lo', 'eth0'],
     );
-    await a.shell(`${make}; ip link set flannel.1 alias tartan:other`);
+    await a.shell(`${make('flannel.1')}; ip link set flannel.1 alias tartan:other`);
     const { code, stderr } = await run('', 'join --dataplane kernel');
     assert.equal(code, 1);
-    assert.match(stderr, /flannel\.1 exists and is not ours.*tartan:other/);
+    assert.match(stderr, /device flannel\.1 carries this host's network "other"/);
   });
 
   it('watch follows peers in it, heals it, and keeps the mode that it has started with', async () => {

@@ -200,6 +200,9 @@ describe('options and their variables', () => {
       ],
       [['join', '--store', 'redis:x'], {}, /redis:…/, /file:\/path/],
       [['join', '--store', 'file:net.db'], {}, /relative path, "net\.db"/, /file:\/var\/lib/],
+      [['join', '--iface', ''], {}, /--iface: an empty value/, /Give a value/],
+      [['join', '--network', 'a.b'], {}, /--network: "a\.b" cannot be a network's name/, /letters/],
+      [['join'], { FLANNELD_NETWORK: '../x' }, /FLANNELD_NETWORK: "\.\.\/x"/, /1 to 32 letters/],
       [['jion'], {}, /"jion" is not a command/, /join/],
     ];
     const before = fingerprint(a);

@@ -10,7 +10,7 @@ import { desiredState, type Settled, settle } from './settle.ts';
 import {
   lockPath,
   networkNamespaceInode,
-  readState,
+  recallState,
   requireSameNamespace,
   statePath,
 } from './state_file.ts';
@@ -75,7 +75,8 @@ interface Preview {
 async function preview(world: World, settings: MemberSettings): Promise<Preview> {
   const { stateDir, network, bpffs } = settings;
   const path = statePath(stateDir, network);
-  requireSameNamespace(await readState(path), await networkNamespaceInode(), { path, bpffs });
+  const state = await recallState(path, world.log);
+  requireSameNamespace(state, await networkNamespaceInode(), { path, bpffs });
   const converger = createConverger(world.kernel, world.signal);
   // Both ask other processes: so at the same time. What stands in the way of both modes is told first.
   const choice = chooseDataplane(world.kernel, settings.dataplane, world.log);

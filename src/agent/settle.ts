@@ -92,6 +92,7 @@ export async function rememberMember(
     networkNamespace: await networkNamespaceInode(),
     backend: found.backend.type,
     interface: found.node.interface.name,
+    network: formatPrefix(found.config.network),
     subnet: formatPrefix(own.subnet),
     publicIp: own.attributes.publicIp,
     vtepMac: own.attributes.vxlan?.vtepMac ?? null,

@@ -1,7 +1,9 @@
 import { rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TartanError } from '../errors.ts';
+import { messageOf, TartanError } from '../errors.ts';
+import { parsePrefix } from '../net/prefix.ts';
 import { readIfPresent, removeFile, writeAtomically } from './atomic_file.ts';
+import type { Log } from './log.ts';
 
 /** What a host remembers of its join: enough to renew and to take everything down again. */
 export interface HostState {
@@ -12,6 +14,8 @@ export interface HostState {
   readonly backend: string;
   /** The underlay interface. */
   readonly interface: string;
+  /** The overlay, `10.5.0.0/16`; not there in an older state. */
+  readonly network?: string;
   readonly subnet: string;
   readonly publicIp: string;
   /** What the lease published beside the address; null where the backend has no VTEP. */
@@ -47,12 +51,41 @@ export async function readState(path: string): Promise<HostState | null> {
   const text = await readIfPresent(path);
   if (text === null) return null;
   const state = parseObject(text);
-  if (state?.version === VERSION && typeof state.subnet === 'string') return state as HostState;
+  if (isWhole(state)) return state;
   throw new TartanError(
     'FILE',
     `${path} is not a state of version ${VERSION}`,
-    'Another version of tartan wrote it, or it is damaged: remove it, then run `tartan join` or `tartan teardown`.',
+    'Another version of tartan wrote it, or it is damaged: `tartan join` writes it anew.',
   );
+}
+
+/**
+ * The same for a command that can do without: what cannot be read counts as lost, which what stands in the kernel and in
+ * the store makes good.
+ */
+export async function recallState(path: string, log: Log): Promise<HostState | null> {
+  try {
+    return await readState(path);
+  } catch (error) {
+    log.warn(`goes on without what an earlier join remembered: ${messageOf(error)}`);
+    return null;
+  }
+}
+
+function isWhole(state: Partial<HostState> | null): state is HostState {
+  if (state?.version !== VERSION || typeof state.networkNamespace !== 'number') return false;
+  const { subnet, publicIp, vtepMac, bpffs, store, subnetFile } = state;
+  const texts = [subnet, publicIp, bpffs, store, subnetFile, vtepMac === null ? '' : vtepMac];
+  return texts.every((text) => typeof text === 'string') && isPrefix(subnet);
+}
+
+function isPrefix(text: string | undefined): boolean {
+  try {
+    parsePrefix(text ?? '');
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function parseObject(text: string): Partial<HostState> | null {

@@ -13,6 +13,7 @@ import { chooseAttach } from './attach_choice.ts';
 import type { Converger } from './converge.ts';
 import { surveyEndpoints } from './endpoints.ts';
 import { surveyNetfilter } from './netfilter.ts';
+import { requireApart } from './other_networks.ts';
 import { readState, statePath } from './state_file.ts';
 import { findUnderlay } from './underlay.ts';
 import type { MemberSettings, World } from './world.ts';
@@ -32,6 +33,7 @@ export async function survey(
   dataplane: DataplaneChoice,
 ): Promise<Survey> {
   const config = await readConfig(world.store);
+  await requireApart(settings, config.network);
   const backend = world.backendFor(config.backend.type);
   return {
     config,
@@ -111,7 +113,8 @@ export async function leaseRequest(
 
 /** Without a VTEP there is nothing to know the node by once its PublicIP is another. */
 async function readFormerSelf({ stateDir, network }: MemberSettings): Promise<FormerSelf | null> {
-  const state = await readState(statePath(stateDir, network));
+  // A damaged one has been warned of.
+  const state = await readState(statePath(stateDir, network)).catch(() => null);
   if (state === null || state.vtepMac === null) return null;
   const { subnet, publicIp, vtepMac } = state;
   return { subnet: parsePrefix(subnet), publicIp, vtepMac };

@@ -15,7 +15,7 @@ import {
   type HostState,
   lockPath,
   networkNamespaceInode,
-  readState,
+  recallState,
   removeState,
   requireSameNamespace,
   statePath,
@@ -95,7 +95,7 @@ async function examine(
   { stateDir, network, bpffs, subnetFile }: Places,
 ): Promise<{ member: Member | null; converger: Converger }> {
   const path = statePath(stateDir, network);
-  const remembered = await readState(path);
+  const remembered = await recallState(path, world.log);
   requireSameNamespace(remembered, await networkNamespaceInode(), { path, bpffs });
   const converger = createConverger(world.kernel, world.signal);
   const member = remembered ?? (await recollect(await converger.observe(), subnetFile));

@@ -16,7 +16,7 @@ import {
 import type { Node } from './contract.ts';
 
 export interface OverlayRoutes {
-  /** The fewest prefixes that cover all that may be leased, and the leases outside of it. */
+  /** The fewest prefixes that cover all that may be leased, and the leases outside of it or inside the own subnet. */
   readonly prefixes: readonly Prefix[];
   readonly reachable: readonly Lease[];
   /** What of the others is wrong. */
@@ -24,7 +24,8 @@ export interface OverlayRoutes {
 }
 
 /**
- * Plans the routes. The own subnet is never routed by itself: that route belongs to the pods' bridge. A peer whose
+ * Plans the routes. The own subnet is never routed by itself: that route belongs to the pods' bridge, and so a longer
+ * lease inside of it needs one of its own. A peer whose
  * PublicIP lies in the overlay would have its outer packets routed into the tunnel again: it is left out, and so is a
  * lease outside the network that would draw a host's address in.
  * @throws TartanError `CONFIG_INVALID` if an address of this host lies in the overlay
@@ -42,7 +43,7 @@ export function planRoutes(
 
   const warnings: string[] = [];
   const reachable: Lease[] = [];
-  const beyond: Prefix[] = [];
+  const single: Prefix[] = [];
   for (const lease of peers) {
     const { subnet, attributes } = lease;
     const inside = swallows(cover, underlay, parseIpv4(attributes.publicIp));
@@ -58,10 +59,12 @@ export function planRoutes(
       warnings.push(`left out ${formatPrefix(subnet)}: an address of this host lies in it`);
     } else {
       reachable.push(lease);
-      if (isBeyond) beyond.push(subnet);
+      if (isBeyond || isInside(own.subnet, subnet)) single.push(subnet);
     }
   }
-  const prefixes = [...cover, ...beyond].filter((prefix) => !prefixesEqual(prefix, own.subnet));
+  const outside = (prefix: Prefix) =>
+    !prefixesEqual(prefix, own.subnet) && !isInside(own.subnet, prefix);
+  const prefixes = [...cover.filter(outside), ...single];
   return { prefixes, reachable, warnings };
 }
 
@@ -93,6 +96,11 @@ function swallows(
   const found = prefixes.find((prefix) => prefixContains(prefix, address));
   const isConnected = prefixContains(underlay, address);
   return found && isConnected && underlay.length > found.length ? undefined : found;
+}
+
+/** A host that holds a /22 may have peers with a /24 of it; the rest of it is its own pods'. */
+function isInside(own: Prefix, subnet: Prefix): boolean {
+  return subnet.length > own.length && prefixesOverlap(own, subnet);
 }
 
 function covers(prefix: Prefix, subnet: Prefix): boolean {

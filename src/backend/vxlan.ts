@@ -66,7 +66,7 @@ function desired(
     leases.filter((lease) => isPeer(lease, options)),
   );
   const { name: underlay, address: underlayAddress } = node.interface;
-  const { vni, port } = options;
+  const { vni, port, gbp } = options;
   const mtu = mtuOf(options, node);
   if (node.dataplane.kind === 'kernel') {
     const found = [...unbuilt(options), ...warnings];
@@ -83,6 +83,7 @@ function desired(
         mtu,
         port,
         vni,
+        gbp,
         up: true,
       },
     ],
@@ -106,7 +107,7 @@ function desired(
         mtu,
         fastPath: fast.isOn,
         conntrack: fast.conntrack,
-        gbp: options.gbp,
+        gbp,
       },
       attachments: [
         { program: 'vxlan_send', device, hook: 'egress', by },
@@ -137,12 +138,7 @@ function optionsOf({ backend }: NetworkConfig): VxlanConfig {
       'Please report it.',
     );
   }
-  if (!backend.gbp) return backend;
-  throw new TartanError(
-    'CONFIG_INVALID',
-    'Backend.GBP (group based policy) is not built yet',
-    'Set Backend.GBP to false, or leave it out.',
-  );
+  return backend;
 }
 
 /** Backend.MTU, like flannel's, is the size of the outer packet; 0: the underlay's. */

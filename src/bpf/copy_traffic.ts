@@ -4,7 +4,7 @@ import { lookupElement, updateElement } from '../sys/bpf.ts';
 import { valueBytes } from './copy_map.ts';
 import { openHeritage } from './heritage.ts';
 import { fitValues, type OpenMaps } from './open_map.ts';
-import { type PeerMaps, readNumbering, readPlaces, readTrie } from './peer_maps.ts';
+import { type PeerMaps, readNumbering, readPlaces, readTrie } from './peer_entries.ts';
 import type { Pins } from './pins.ts';
 
 /** Does nothing where the other version's maps cannot be read. */

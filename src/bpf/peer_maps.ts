@@ -6,44 +6,22 @@ import { TartanError } from '../errors.ts';
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix, parsePrefix, prefixOf, prefixSize } from '../net/prefix.ts';
 import type { Peer } from '../plan/state.ts';
-import {
-  deleteElement,
-  lookupBatch,
-  nextKey,
-  possibleCpus,
-  updateBatch,
-  updateElement,
-} from '../sys/bpf.ts';
+import { deleteElement, possibleCpus, updateBatch, updateElement } from '../sys/bpf.ts';
 import { lpmKeyLayout, peerLayout, trafficLayout } from './layouts.gen.ts';
-import { fitValues, lookupStruct, type OpenMaps } from './open_map.ts';
-import { readSettingsStruct, type SettingsMap, writeIrregular } from './settings.ts';
+import type { OpenMaps } from './open_map.ts';
+import {
+  type Numbering,
+  type PeerMaps,
+  type PeerStruct,
+  placeOf,
+  readAddresses,
+  readNumbering,
+  readPlaces,
+  readTrie,
+} from './peer_entries.ts';
+import { writeIrregular } from './settings.ts';
 import { removeSource, writeSources } from './source_map.ts';
-import { decodeStruct, encodeStruct, type StructOf } from './struct_codec.ts';
-
-type PeerStruct = StructOf<typeof peerLayout>;
-
-/** Where peers stand, and what tells their places. */
-export type PeerMaps = Pick<OpenMaps, 'settings_map' | 'peers' | 'peers_lpm'>;
-
-/** What of the settings says where a subnet's place is. */
-interface Numbering {
-  readonly length: number;
-  readonly first: number;
-  readonly count: number;
-}
-
-export function readNumbering(maps: SettingsMap): Numbering {
-  const settings = readSettingsStruct(maps);
-  const length = 32 - settings.subnet_shift;
-  return { length, first: settings.first_subnet * prefixSize(length), count: settings.peer_count };
-}
-
-/** The subnet's place in the array; null: it belongs in the trie. */
-function placeOf(numbering: Numbering, subnet: Prefix): number | null {
-  if (subnet.length !== numbering.length) return null;
-  const place = (subnet.address - numbering.first) / prefixSize(numbering.length);
-  return place >= 0 && place < numbering.count ? place : null;
-}
+import { decodeStruct, encodeStruct } from './struct_codec.ts';
 
 /** Where a subnet's traffic is counted in `peer_counters`; null: nobody holds it, and it is not one of the array's. */
 export function slotOf(maps: PeerMaps, subnet: string): number | null {
@@ -74,52 +52,6 @@ function readArray(maps: PeerMaps): { place: number; peer: PeerStruct }[] {
   return places.map(({ place, at }) => ({ place, peer: decodeStruct(peerLayout, values, at) }));
 }
 
-/** The places of the array that somebody holds, and where in the values each begins. */
-export function readPlaces(maps: PeerMaps): {
-  values: Buffer;
-  places: { place: number; at: number }[];
-} {
-  const { fd, maxEntries, valueSize } = maps.peers;
-  const keys = Buffer.alloc(4 * maxEntries);
-  const found = Buffer.alloc(valueSize * maxEntries);
-  const places: { place: number; at: number }[] = [];
-  const count = lookupBatch(fd, keys, found, maxEntries);
-  const values = fitValues(found, valueSize, peerLayout.size);
-  const { offset } = peerLayout.fields.valid;
-  for (let number = 0; number < count; number += 1) {
-    const at = number * peerLayout.size;
-    if (values[at + offset] !== 0) {
-      places.push({ place: keys.readUInt32LE(4 * number), at });
-    }
-  }
-  return { values, places };
-}
-
-/** Every peer's PublicIP and slot, and no more of it: this is asked at each change of one peer. */
-function readAddresses(maps: OpenMaps): { slot: number; address: number }[] {
-  const { values, places } = readPlaces(maps);
-  const { offset } = peerLayout.fields.address;
-  return [
-    ...places.map(({ place, at }) => ({ slot: place, address: values.readUInt32BE(at + offset) })),
-    ...readTrie(maps).map(({ peer: { slot, address } }) => ({ slot, address })),
-  ];
-}
-
-export function readTrie(maps: PeerMaps): { subnet: string; peer: PeerStruct }[] {
-  const found: { subnet: string; peer: PeerStruct }[] = [];
-  let key: Buffer | null = null;
-  for (;;) {
-    const next: Buffer = Buffer.alloc(lpmKeyLayout.size);
-    if (!nextKey(maps.peers_lpm.fd, key, next)) return found;
-    const peer = lookupStruct(maps.peers_lpm, peerLayout, next);
-    if (peer) {
-      const { address, length } = decodeStruct(lpmKeyLayout, next);
-      found.push({ subnet: formatPrefix(prefixOf(address, length)), peer });
-    }
-    key = next;
-  }
-}
-
 /** A peer and where it is counted. */
 interface PlacedPeer {
   readonly peer: Peer;
@@ -131,6 +63,7 @@ interface PlacedPeer {
  * whose packets are refused, and a run that is cut short leaves the peers to be written again. A program that reads an
  * entry while it changes may see the old MAC with the new address: the packet is lost at the other end, as it would
  * have been a moment earlier.
+ * Where a subnet has passed to another host, what was counted for the one before is forgotten.
  * @throws TartanError `KERNEL` if there are more irregular peers than have room; then nothing is written
  */
 export function writePeers(maps: OpenMaps, peers: readonly Peer[]): void {
@@ -148,6 +81,7 @@ export function writePeers(maps: OpenMaps, peers: readonly Peer[]): void {
     address: parseIpv4(peer.publicIp),
     slot,
   }));
+  const passed = findPassed(maps, [...regular, ...irregular]);
   writeSources(maps, sources);
   leaveSources(
     maps,
@@ -159,6 +93,33 @@ export function writePeers(maps: OpenMaps, peers: readonly Peer[]): void {
     updateElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet), encodePeer(peer, slot));
   }
   if (irregular.length > 0) writeIrregular(maps, true);
+  for (const slot of passed) forgetTraffic(maps, slot);
+}
+
+/**
+ * Slots that another host is to have now. One that moves keeps its MAC, and one that makes its device anew its PublicIP:
+ * both keep their counters.
+ */
+function findPassed(maps: OpenMaps, placed: readonly PlacedPeer[]): number[] {
+  const coming = new Map(placed.map(({ peer, slot }) => [slot, peer]));
+  const { values, places } = readPlaces(maps);
+  const holders = [
+    ...places
+      .filter(({ place }) => coming.has(place))
+      .map(({ place, at }) => ({ ...decodeStruct(peerLayout, values, at), slot: place })),
+    ...readTrie(maps).map(({ peer }) => peer),
+  ];
+  return holders.flatMap(({ slot, mac, address }) => {
+    const peer = coming.get(slot);
+    if (peer === undefined || peer.mac === mac) return [];
+    return parseIpv4(peer.publicIp) === address ? [] : [slot];
+  });
+}
+
+function forgetTraffic(maps: OpenMaps, slot: number): void {
+  const key = Buffer.alloc(4);
+  key.writeUInt32LE(slot);
+  updateElement(maps.peer_counters.fd, key, Buffer.alloc(trafficLayout.size * possibleCpus()));
 }
 
 /** A slot behind the array's for each irregular peer: the one it has, or the lowest that is free. */
@@ -208,7 +169,6 @@ export function removePeers(maps: OpenMaps, subnets: readonly string[]): void {
   const numbering = readNumbering(maps);
   const slots = new Map(readTrie(maps).map(({ subnet, peer }) => [subnet, peer.slot]));
   const empty = Buffer.alloc(peerLayout.size);
-  const noTraffic = Buffer.alloc(trafficLayout.size * possibleCpus());
   const key = Buffer.alloc(4);
   const placed = subnets.flatMap((text) => {
     const subnet = parsePrefix(text);
@@ -221,7 +181,7 @@ export function removePeers(maps: OpenMaps, subnets: readonly string[]): void {
     key.writeUInt32LE(slot);
     if (place === null) deleteElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet));
     else updateElement(maps.peers.fd, key, empty);
-    updateElement(maps.peer_counters.fd, key, noTraffic);
+    forgetTraffic(maps, slot);
   }
   writeIrregular(maps, readTrie(maps).length > 0);
 }

@@ -1,5 +1,6 @@
 import { DATAPLANES } from '../agent/dataplane.ts';
-import { choice, integer, ipv4, list, text, toggle, type Value } from './values.ts';
+import { DEFAULT_NETWORK } from '../agent/world.ts';
+import { choice, integer, ipv4, list, networkName, text, toggle, type Value } from './values.ts';
 
 export type CommandName = 'init-config' | 'join' | 'renew' | 'watch' | 'endpoint' | 'teardown';
 
@@ -15,6 +16,7 @@ export interface OptionSpec<T, D> {
 
 const ALL: readonly CommandName[] = ['init-config', 'join', 'renew', 'watch', 'teardown'];
 const HOST: readonly CommandName[] = ['join', 'watch', 'teardown'];
+const JOINED: readonly CommandName[] = ['join', 'renew', 'watch', 'endpoint', 'teardown'];
 const NODE: readonly CommandName[] = ['join', 'watch'];
 
 /** Every option there is, by flag, in the order of the help. */
@@ -67,6 +69,12 @@ export const OPTIONS = {
     help: 'password of that user; other users can see it in the process list, so prefer the variable',
     commands: ALL,
   },
+  network: {
+    value: networkName('<name>'),
+    initial: DEFAULT_NETWORK,
+    help: 'which network of this host, if it has several; each has its own store or prefix, VNI and subnet file',
+    commands: JOINED,
+  },
   iface: {
     value: list('<name|ip>'),
     initial: [],
@@ -113,7 +121,7 @@ export const OPTIONS = {
     value: text('<path>'),
     initial: '/run/tartan',
     help: 'folder for what teardown and renew must know',
-    commands: ['join', 'renew', 'watch', 'endpoint', 'teardown'],
+    commands: JOINED,
   },
   attach: {
     value: choice('<how>', ['auto', 'tcx', 'clsact', 'xdp']),

@@ -15,11 +15,27 @@ function single<T>(placeholder: string | null, read: (text: string) => T): Value
   return { placeholder, repeatable: false, read: (texts) => read(texts.at(-1) ?? '') };
 }
 
+function emptyValue(): TartanError {
+  return new TartanError('USAGE', 'an empty value', 'Give a value, or leave the option out.');
+}
+
 /** Anything but nothing. */
 export function text(placeholder: string): Value<string> {
   return single(placeholder, (given) => {
     if (given !== '') return given;
-    throw new TartanError('USAGE', 'an empty value', 'Give a value, or leave the option out.');
+    throw emptyValue();
+  });
+}
+
+/** A network's name: it becomes that of folders, also on a BPF file system, which takes no dots. */
+export function networkName(placeholder: string): Value<string> {
+  return single(placeholder, (given) => {
+    if (/^[A-Za-z0-9_-]{1,32}$/.test(given)) return given;
+    throw new TartanError(
+      'USAGE',
+      `"${given}" cannot be a network's name`,
+      'Give 1 to 32 letters, digits, - and _.',
+    );
   });
 }
 
@@ -28,13 +44,16 @@ export function list(placeholder: string): Value<readonly string[]> {
   return {
     placeholder,
     repeatable: true,
-    read: (texts) =>
-      texts.flatMap((given) =>
+    read(texts) {
+      const parts = texts.map((given) =>
         given
           .split(',')
           .map((part) => part.trim())
           .filter(Boolean),
-      ),
+      );
+      if (parts.every((found) => found.length > 0)) return parts.flat();
+      throw emptyValue();
+    },
   };
 }
 

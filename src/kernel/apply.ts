@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { attach } from '../bpf/attach.ts';
 import { copyTraffic } from '../bpf/copy_traffic.ts';
 import { detachOrUnpin } from '../bpf/denied.ts';
@@ -16,11 +17,14 @@ import {
 import type { Place } from '../bpf/place.ts';
 import { type DeviceIndexes, writeSettings } from '../bpf/settings.ts';
 import type { Op } from '../plan/op.ts';
-import type { Address, Attachment, ClassicLink, Link, Route } from '../plan/state.ts';
+import type { Address, Attachment, Link, Route } from '../plan/state.ts';
 import { runBatch } from './iproute.ts';
-import { aliasOf, CLASSIC_GROUP } from './links.ts';
+import { aliasOf, unfinishedName } from './links.ts';
 import { removeFdb, removeNeighbors, writeFdb, writeNeighbors } from './neighbors.ts';
 import { ROUTE_PROTOCOL } from './observe.ts';
+
+/** There where the kernel has IPv6, and it is not switched off at boot. */
+const IPV6 = '/proc/net/if_inet6';
 
 export interface Site {
   readonly network: string;
@@ -113,17 +117,22 @@ function load(site: Site, op: Extract<Op, { op: 'bpf.load' }>): void {
 
 function addLink(network: string, link: Link): string[] {
   const { name, mac, mtu } = link;
+  const unfinished = unfinishedName(network);
   return [
-    link.kind === 'vxlan'
-      ? `link add ${name} address ${mac} mtu ${mtu} type vxlan external vnifilter nolearning dstport ${link.port}`
-      : `link add ${name} address ${mac} mtu ${mtu} group ${CLASSIC_GROUP} type vxlan ${formatTunnel(link)}`,
-    // No IPv6 address of its own: its neighbour discovery would find nobody.
-    `link set ${name} alias ${aliasOf(network)} addrgenmode none`,
+    `link add ${unfinished} address ${mac} type vxlan ${formatTunnel(link)}`,
+    `link set ${unfinished} alias ${aliasOf(network)}`,
+    // No IPv6 address of its own: its neighbour discovery would find nobody. A device has no IPv6 at all on a host
+    // without it, and with an MTU below IPv6's least: so that comes after.
+    ...(existsSync(IPV6) ? [`link set ${unfinished} addrgenmode none`] : []),
+    `link set ${unfinished} mtu ${mtu} name ${name}`,
   ];
 }
 
-function formatTunnel({ vni, underlay, underlayAddress, port, gbp }: ClassicLink): string {
-  return `id ${vni} dev ${underlay} local ${underlayAddress} dstport ${port} nolearning noudpcsum${gbp ? ' gbp' : ''}`;
+function formatTunnel(link: Link): string {
+  const group = link.gbp ? ' gbp' : '';
+  if (link.kind === 'vxlan') return `external vnifilter nolearning dstport ${link.port}${group}`;
+  const { vni, underlay, underlayAddress, port } = link;
+  return `id ${vni} dev ${underlay} local ${underlayAddress} dstport ${port} nolearning noudpcsum${group}`;
 }
 
 function setLink({ up, mtu, mac }: { up?: boolean; mtu?: number; mac?: string }): string {

@@ -7,15 +7,31 @@ interface Output {
   readonly stderr: string;
 }
 
-function run(command: string, argv: readonly string[], input = ''): Promise<Output> {
+/** Where Debian has them: a timer's or a user's PATH may lack these. */
+const FOLDERS = ['/usr/sbin', '/sbin'];
+
+async function run(command: string, argv: readonly string[], input = ''): Promise<Output> {
+  for (const path of [command, ...FOLDERS.map((folder) => `${folder}/${command}`)]) {
+    try {
+      return await runAt(path, argv, input);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw runError(command, argv, error);
+    }
+  }
+  const from = command === 'nft' ? 'nftables' : 'iproute2';
+  throw new TartanError('MISSING', `the command ${command} is missing`, `Install ${from}.`);
+}
+
+/** @throws the error of execFile, with what the command said on stderr */
+function runAt(path: string, argv: readonly string[], input: string): Promise<Output> {
   return new Promise((resolve, reject) => {
     const child = execFile(
-      command,
+      path,
       argv,
       { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 },
       (error, stdout, stderr) => {
         if (error === null) return resolve({ stdout, stderr });
-        reject(runError(command, argv, error, stderr));
+        reject(Object.assign(error, { stderr }));
       },
     );
     child.stdin?.on('error', () => {}); // It may end before it has read all; its exit status says why.
@@ -23,18 +39,8 @@ function run(command: string, argv: readonly string[], input = ''): Promise<Outp
   });
 }
 
-function runError(
-  command: string,
-  argv: readonly string[],
-  cause: Error,
-  stderr: string,
-): TartanError {
-  if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
-    const from = command === 'nft' ? 'nftables' : 'iproute2';
-    return new TartanError('MISSING', `the command ${command} is missing`, `Install ${from}.`, {
-      cause,
-    });
-  }
+function runError(command: string, argv: readonly string[], cause: unknown): TartanError {
+  const { stderr = '' } = cause as { stderr?: string };
   const reason = stderr.trim().replaceAll(/\n+/g, '; ') || messageOf(cause);
   return new TartanError(
     'KERNEL',

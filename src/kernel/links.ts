@@ -1,5 +1,13 @@
 /** Devices as iproute2 reports them, in the plan's words. */
-import { type ClassicLink, isOverlayDevice, type ObservedLink } from '../plan/state.ts';
+import { createHash } from 'node:crypto';
+import {
+  type ClassicLink,
+  type ForeignLink,
+  isOverlayDevice,
+  type ObservedLink,
+  type VxlanLink,
+  type VxlanSocket,
+} from '../plan/state.ts';
 import type { HostInterface } from './contract.ts';
 import { readJson } from './iproute.ts';
 
@@ -69,25 +77,34 @@ export function ipv4Of(link: IpInterface): { local: string; prefixlen: number }[
   );
 }
 
+/** What an alias of ours begins with; behind it stands the network's name. */
+const ALIAS = 'tartan:';
+
 /** The alias by which a device is ours: flanneld and people do not set it. */
 export function aliasOf(network: string): string {
-  return `tartan:${network}`;
+  return `${ALIAS}${network}`;
 }
 
 /**
- * The group of kernel mode's devices. A device gets it as it is made, and its alias only afterwards: so what a process
- * that was killed in between has left is told from flanneld's.
+ * What a device is called until it has its alias: whoever is killed in between leaves something that is known to be this
+ * network's, and no other network of the host takes for its own. No more than the kernel's 15 characters.
  */
-export const CLASSIC_GROUP = 116;
+export function unfinishedName(network: string): string {
+  return `tartan-${createHash('sha256').update(network).digest('hex').slice(0, 8)}`;
+}
 
-/** Devices with an overlay's name: ours, and what stands in their way. */
+/** Devices of ours, whatever they are called, and what may stand in their way: an overlay's name, or a vxlan socket. */
 export async function observeLinks(
   network: string,
   links: readonly IpInterface[],
 ): Promise<ObservedLink[]> {
-  const named = links.filter(({ ifname }) => isOverlayDevice(ifname));
-  const vnis = named.some((link) => isOurs(network, link)) ? await readVnis() : new Map();
-  return named.map((link) => toObserved(network, link, vnis.get(link.ifname) ?? null));
+  const seen = links.filter((link) => isVxlan(link) || isOverlayDevice(link.ifname));
+  const filtered = seen.some((link) => isOurs(network, link) && isFiltered(link));
+  const vnis = filtered ? await readVnis() : new Map();
+  return seen.map((link) => {
+    if (!isOurs(network, link)) return toForeign(link);
+    return isFiltered(link) ? toVxlan(link, vnis.get(link.ifname) ?? null) : toClassic(link);
+  });
 }
 
 async function readVnis(): Promise<Map<string, number>> {
@@ -97,48 +114,69 @@ async function readVnis(): Promise<Map<string, number>> {
   );
 }
 
-/**
- * A device with a VNI filter is of our making. One without an alias has not got it yet: its maker was killed between
- * two steps.
- */
-function isOurs(network: string, { linkinfo, ifalias }: IpInterface): boolean {
-  const data = linkinfo?.info_data;
-  const filtered =
-    linkinfo?.info_kind === 'vxlan' && data?.external === true && data.vnifilter === true;
-  return filtered && (ifalias === undefined || ifalias === aliasOf(network));
+function isVxlan({ linkinfo }: IpInterface): boolean {
+  return linkinfo?.info_kind === 'vxlan';
 }
 
-/** A device of kernel mode; as above, one without an alias has not got it yet. */
-function toClassic(network: string, link: IpInterface): ClassicLink | null {
-  const { ifname: name, address: mac = '', mtu, ifalias, group, flags, linkinfo } = link;
-  const data = linkinfo?.info_data;
-  if (linkinfo?.info_kind !== 'vxlan' || data?.external || data?.id === undefined) return null;
-  const isOurs =
-    ifalias === undefined ? group === `${CLASSIC_GROUP}` : ifalias === aliasOf(network);
-  if (!isOurs) return null;
-  const { id: vni, port = 0, link: underlay = '', local: underlayAddress = '', gbp = false } = data;
-  const up = flags.includes('UP') && flags.includes('NOARP');
-  return { name, kind: 'classic', mac, mtu, port, vni, underlay, underlayAddress, gbp, up };
+function isFiltered({ linkinfo }: IpInterface): boolean {
+  return linkinfo?.info_data?.external === true && linkinfo.info_data.vnifilter === true;
 }
 
-function toObserved(network: string, link: IpInterface, vni: number | null): ObservedLink {
-  const name = link.ifname;
-  const mac = link.address ?? '';
+/** A vxlan device of a kind that we make, with our alias, or one whose maker was killed before it had that. */
+function isOurs(network: string, link: IpInterface): boolean {
   const data = link.linkinfo?.info_data;
-  if (isOurs(network, link)) {
-    // Without NOARP the device would ask for MACs that nobody answers for.
-    const up = link.flags.includes('UP') && link.flags.includes('NOARP');
-    return { name, kind: 'vxlan', mac, mtu: link.mtu, port: data?.port ?? 0, vni, up };
-  }
-  const own = toClassic(network, link);
-  if (own) return own;
-  const vxlan = link.linkinfo?.info_kind === 'vxlan';
-  const others = link.ifalias?.startsWith(aliasOf('')) ?? false;
+  const isClassic = !data?.external && data?.id !== undefined;
+  if (!isVxlan(link) || !(isFiltered(link) || isClassic)) return false;
+  return link.ifalias === aliasOf(network) || link.ifname === unfinishedName(network);
+}
+
+function toVxlan(link: IpInterface, vni: number | null): VxlanLink {
+  const { port = 0, gbp = false } = link.linkinfo?.info_data ?? {};
+  const { ifname: name, address: mac = '', mtu } = link;
+  return { name, kind: 'vxlan', mac, mtu, port, vni, gbp, up: isReady(link) };
+}
+
+function toClassic(link: IpInterface): ClassicLink {
+  const { ifname: name, address: mac = '', mtu, linkinfo } = link;
+  const { id, port = 0, link: underlay, local, gbp = false } = linkinfo?.info_data ?? {};
+  return {
+    ...{ name, kind: 'classic', mac, mtu, port, vni: id ?? 0 },
+    ...{ underlay: underlay ?? '', underlayAddress: local ?? '', gbp, up: isReady(link) },
+  };
+}
+
+/** Without NOARP the device would ask for MACs that nobody answers for. */
+function isReady({ flags }: IpInterface): boolean {
+  return flags.includes('UP') && flags.includes('NOARP');
+}
+
+function toForeign(link: IpInterface): ForeignLink {
+  const { ifalias, linkinfo } = link;
+  const data = isVxlan(link) ? linkinfo?.info_data : undefined;
+  const network = data && ifalias?.startsWith(ALIAS) ? ifalias.slice(ALIAS.length) : null;
   const classic =
-    vxlan && !others && !data?.external && data?.id !== undefined && data.port !== undefined
+    data && network === null && !data.external && data.id !== undefined && data.port !== undefined
       ? { vni: data.id, port: data.port }
       : null;
-  return { name, kind: 'foreign', detail: describe(link, classic), mac, classic };
+  return {
+    name: link.ifname,
+    kind: 'foreign',
+    detail: describe(link, classic),
+    mac: link.address ?? '',
+    classic,
+    network,
+    socket: socketOf(link),
+  };
+}
+
+/** iproute2's names of what must be alike where devices share a port. */
+const SOCKET_FLAGS = ['external', 'vnifilter', 'gbp', 'gpe', 'udp_zero_csum6_rx', 'remcsum_rx'];
+
+function socketOf(link: IpInterface): VxlanSocket | null {
+  const data = link.linkinfo?.info_data;
+  if (!isVxlan(link) || data?.port === undefined || !link.flags.includes('UP')) return null;
+  const isSet = new Map(Object.entries(data));
+  return { port: data.port, mode: SOCKET_FLAGS.filter((flag) => isSet.get(flag) === true) };
 }
 
 function describe(

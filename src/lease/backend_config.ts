@@ -10,7 +10,7 @@ import {
 
 export interface VxlanConfig {
   readonly type: 'vxlan';
-  /** VXLAN network identifier, 1 to 2 ** 24 - 1. */
+  /** VXLAN network identifier, 1 to 9,999,999. */
   readonly vni: number;
   /** UDP port, host byte order. */
   readonly port: number;
@@ -43,8 +43,11 @@ export type BackendType =
   | 'tencent-vpc';
 
 const PORTS = { min: 1, max: 65_535 };
-/** VNI 0 is not one that a VNI filter of the kernel takes (RFC 7348 allows 24 bits). */
-const VNIS = { min: 1, max: 0xff_ffff };
+/**
+ * RFC 7348 allows 24 bits. 0 is not one that a VNI filter of the kernel takes, and the name of the device, `flannel.<VNI>`,
+ * must not be longer than the kernel's 15 characters.
+ */
+const VNIS = { min: 1, max: 9_999_999 };
 /** 68 bytes is the least that IPv4 hosts must carry (RFC 791). */
 const MTUS = { min: 68, max: 65_535 };
 /** flannel's least length of an ipsec key, in characters. */

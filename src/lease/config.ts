@@ -6,6 +6,7 @@ import {
   type Prefix,
   parsePrefix,
   prefixContains,
+  prefixesOverlap,
   prefixMask,
   prefixSize,
 } from '../net/prefix.ts';
@@ -92,13 +93,35 @@ function readNetwork(section: ConfigSection): Prefix {
   if (text === undefined) throw invalid('Network is missing', `Write it like ${EXAMPLE}.`);
   try {
     const network = parsePrefix(text);
+    refuseReserved(section, network);
     if (network.length > 0) return network;
   } catch (error) {
-    if (!(error instanceof TartanError)) throw error;
+    if (!(error instanceof TartanError) || error.code === 'CONFIG_INVALID') throw error;
   }
   throw invalid(
     `${nameValue(section, 'Network')}, not an IPv4 network`,
     'Give an address and a prefix length from 1 to 28, such as "10.5.0.0/16".',
+  );
+}
+
+/** Addresses that no pod can have (RFC 6890), and why. */
+const RESERVED: readonly (readonly [prefix: Prefix, what: string])[] = (
+  [
+    ['0.0.0.0/8', '"this network"'],
+    ['127.0.0.0/8', 'loopback'],
+    ['169.254.0.0/16', 'link-local'],
+    ['224.0.0.0/4', 'multicast'],
+    ['240.0.0.0/4', 'reserved'],
+  ] as const
+).map(([prefix, what]) => [parsePrefix(prefix), what]);
+
+function refuseReserved(section: ConfigSection, network: Prefix): void {
+  const found = RESERVED.find(([prefix]) => network.length > 0 && prefixesOverlap(prefix, network));
+  if (found === undefined) return;
+  const [prefix, what] = found;
+  throw invalid(
+    `${nameValue(section, 'Network')}, which has ${what} addresses (${formatPrefix(prefix)})`,
+    'Choose private addresses (RFC 1918), such as "10.5.0.0/16".',
   );
 }
 

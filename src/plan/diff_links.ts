@@ -1,13 +1,15 @@
 import { TartanError } from '../errors.ts';
 import type { LinkChange, Op } from './op.ts';
-import type {
-  ClassicLink,
-  DesiredState,
-  ForeignLink,
-  Link,
-  ObservedLink,
-  ObservedState,
-  VxlanLink,
+import {
+  type ClassicLink,
+  type DesiredState,
+  type ForeignLink,
+  type Link,
+  type ObservedLink,
+  type ObservedState,
+  socketOf,
+  type VxlanLink,
+  type VxlanSocket,
 } from './state.ts';
 
 export interface LinkOps {
@@ -27,6 +29,7 @@ export function diffLinks(desired: DesiredState, observed: ObservedState): LinkO
   const surplus = observed.links.filter(
     (link) => link.kind !== 'foreign' && !wanted.has(link.name),
   );
+  for (const link of desired.links) requirePort(link, observed.links);
   const changes = desired.links.map((link) => changeLink(link, found.get(link.name)));
   return {
     remove: [
@@ -58,7 +61,9 @@ function changeLink(link: Link, found: ObservedLink | undefined) {
 
 /** Whether the device can be changed into the other; else it is made anew. */
 function canBecome(found: ObservedLink, link: Link): found is Link {
-  if (found.kind === 'vxlan') return link.kind === 'vxlan' && found.port === link.port;
+  if (found.kind === 'vxlan') {
+    return link.kind === 'vxlan' && found.port === link.port && found.gbp === link.gbp;
+  }
   return found.kind === 'classic' && link.kind === 'classic' && sameTunnel(found, link);
 }
 
@@ -77,11 +82,38 @@ function sameTunnel(a: ClassicLink, b: ClassicLink): boolean {
 /** flanneld's device may be replaced: a classic one with our VNI and port. Any other belongs to somebody. */
 function requireTakeover(link: Link, found: ForeignLink): void {
   if (found.classic?.vni === link.vni && found.classic.port === link.port) return;
+  if (found.network !== null) {
+    throw new TartanError(
+      'DEVICE_FOREIGN',
+      `VNI ${link.vni} is taken: device ${link.name} carries this host's network "${found.network}"`,
+      'Give each network of a host a VNI of its own in its network config.',
+    );
+  }
   throw new TartanError(
     'DEVICE_FOREIGN',
     `device ${link.name} exists and is not ours: ${found.detail}`,
     `Remove it (\`ip link delete ${link.name}\`) if nothing needs it, or choose another VNI in the network config.`,
   );
+}
+
+/** The kernel would refuse to set the device up, with EADDRINUSE: at a moment when a lease has been taken. */
+function requirePort(link: Link, observed: readonly ObservedLink[]): void {
+  const wanted = socketOf(link);
+  for (const other of observed) {
+    if (other.kind !== 'foreign' || other.name === link.name || other.socket === null) continue;
+    if (other.socket.port !== wanted.port || sameMode(other.socket, wanted)) continue;
+    throw new TartanError(
+      'DEVICE_FOREIGN',
+      `${link.name} cannot have UDP port ${link.port}: ${other.name} has it (${other.detail}), and the kernel lets only devices of the same kind share one`,
+      other.network === null
+        ? `Remove ${other.name} (\`ip link delete ${other.name}\`) if nothing needs it, or choose another Backend.Port in the network config.`
+        : 'Give both networks the same Backend.GBP and --dataplane, or a Backend.Port of their own.',
+    );
+  }
+}
+
+function sameMode(a: VxlanSocket, b: VxlanSocket): boolean {
+  return a.mode.toSorted().join() === b.mode.toSorted().join();
 }
 
 function alter(found: Link, link: Link): Op[] {

@@ -14,6 +14,8 @@ export interface VxlanLink {
   readonly port: number;
   /** The VNI that its filter lets in; null: none yet. */
   readonly vni: number | null;
+  /** Whether a packet's mark travels along as group policy; fixed when the device is made. */
+  readonly gbp: boolean;
   readonly up: boolean;
 }
 
@@ -43,6 +45,18 @@ export interface ForeignLink {
   readonly mac: string;
   /** Set for a classic vxlan device, such as flanneld makes: taken over where VNI and port are those wanted. */
   readonly classic: { readonly vni: number; readonly port: number } | null;
+  /** Set for a device of another network of this host: its name. */
+  readonly network: string | null;
+  /** Of a vxlan device that is up. */
+  readonly socket: VxlanSocket | null;
+}
+
+/** The UDP socket of a vxlan device that is up. Devices share a port only where they agree in how they use it. */
+export interface VxlanSocket {
+  /** Host byte order. */
+  readonly port: number;
+  /** What of the device's flags the kernel compares (`VXLAN_F_RCV_FLAGS`, <net/vxlan.h>), in iproute2's words. */
+  readonly mode: readonly string[];
 }
 
 export type Link = VxlanLink | ClassicLink;
@@ -184,6 +198,12 @@ export interface ObservedState {
 /** flannel's name for the device of a VNI: what looks for flannel's device finds ours. */
 export function overlayDeviceName(vni: number): string {
   return `flannel.${vni}`;
+}
+
+/** The socket that a device of ours has. */
+export function socketOf({ kind, port, gbp }: Link): VxlanSocket {
+  const flags = kind === 'vxlan' ? ['external', 'vnifilter'] : [];
+  return { port, mode: [...flags, ...(gbp ? ['gbp'] : [])] };
 }
 
 /** Whether a device has an overlay's name, whoever made it. */

@@ -82,6 +82,8 @@ function hintFor(error: unknown): string {
 
 /** Decoration taken off: gRPC's and etcd3's `EtcdError: 5 NOT_FOUND: etcdserver: …`, OpenSSL's `407D…:error:0A…:`. */
 function plainMessage(error: unknown): string {
+  if (error instanceof GRPCDeadlineExceededError) return 'it does not answer in time';
+  if (error instanceof GRPCCancelledError) return 'the call was given up';
   return messageOf(error)
     .replace(/\s+/g, ' ')
     .replace(/^(\w+: )?\d+ [A-Z_]+: /, '')

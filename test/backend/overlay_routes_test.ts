@@ -47,6 +47,21 @@ test('the own subnet is not routed into the overlay by itself', () => {
   );
 });
 
+test('of a wide own subnet, only what others hold is routed into the overlay', () => {
+  const inside = [lease('10.5.2.0/24'), lease('10.5.3.64/26')];
+  // All of the first three prefixes of the cover but 10.5.4.0/22 lies in it.
+  assert.deepEqual(
+    routes([], node, lease('10.5.0.0/22')).routes,
+    cover.filter((prefix) => !['10.5.1.0/24', '10.5.2.0/23'].includes(prefix)),
+  );
+  assert.deepEqual(routes(inside, node, lease('10.5.0.0/22')).routes.slice(-2), [
+    '10.5.2.0/24',
+    '10.5.3.64/26',
+  ]);
+  const { routes: all } = routes([lease('10.5.1.0/24')], node, lease('10.5.0.0/22'));
+  assert.equal(all.filter((prefix) => prefix === '10.5.1.0/24').length, 1);
+});
+
 test('an address of this host inside the overlay is an error', () => {
   for (const [host, words] of [
     [

@@ -21,6 +21,8 @@ const device: ObservedLink = {
   detail: 'vxlan id 1 dstport 8472',
   mac: 'c6:d2:32:6f:8f:44',
   classic: { vni: 1, port: 8472 },
+  network: null,
+  socket: null,
 };
 
 test('the lease publishes PublicIP, VNI and MAC', () => {
@@ -106,6 +108,7 @@ test('a host of a network, whole', () => {
         mtu: 1450,
         port: 8472,
         vni: 1,
+        gbp: false,
         up: true,
       },
     ],
@@ -191,9 +194,13 @@ test('a peer of another backend, without backend data or with another VNI is lef
   assert.deepEqual([...(dataplane?.peers.keys() ?? [])], ['10.5.7.0/24']);
 });
 
-test('options that are not built: one that changes the wire is refused, another is warned of', () => {
-  assertInvalid(() => vxlan.desired(withOptions({ gbp: true }), node, own, []), ['GBP']);
-  assertInvalid(() => offer(withOptions({ gbp: true }), node), ['GBP']);
+test('GBP is for the device and the programs', () => {
+  const { links, dataplane } = vxlan.desired(withOptions({ gbp: true }), node, own, []);
+  assert.equal(links[0]?.gbp, true);
+  assert.equal(dataplane?.settings.gbp, true);
+});
+
+test('an option that is not built is warned of', () => {
   const { warnings } = vxlan.desired(withOptions({ directRouting: true }), node, own, []);
   assert.equal(warnings.length, 1);
   assert.match(warnings[0] ?? '', /DirectRouting/);

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TartanError } from '../../src/errors.ts';
 import { type AllocationInput, allocate } from '../../src/lease/allocate.ts';
-import { parseConfig } from '../../src/lease/config.ts';
+import { type NetworkConfig, parseConfig } from '../../src/lease/config.ts';
+import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { formatPrefix, parsePrefix } from '../../src/net/prefix.ts';
 import { leaseOf, OWN_IP, rejectedKey } from './samples.ts';
 
@@ -177,9 +178,15 @@ test('none left: the error says how many are in use', () => {
 });
 
 test('networks at both ends of the address space', () => {
-  const high = parseConfig('{"Network":"255.255.0.0/16","SubnetMin":"255.255.255.0"}');
+  const at = (network: string, subnetMin: string, subnetMax: string): NetworkConfig => ({
+    ...parseConfig('{"Network":"10.0.0.0/8"}'),
+    network: parsePrefix(network),
+    subnetMin: parseIpv4(subnetMin),
+    subnetMax: parseIpv4(subnetMax),
+  });
+  const high = at('255.255.0.0/16', '255.255.255.0', '255.255.255.0');
   assert.deepEqual(decide({ config: high }), created('255.255.255.0/24'));
   assertOutOfSubnets({ config: high, leases: [leaseOf('255.255.255.128/25')] }, 'of the 1 ');
-  const low = parseConfig('{"Network":"0.0.0.0/8"}');
+  const low = at('0.0.0.0/8', '0.0.1.0', '0.255.255.0');
   assert.deepEqual(decide({ config: low, leases: [leaseOf('0.0.1.0/24')] }), created('0.0.2.0/24'));
 });

@@ -179,7 +179,7 @@ const WITH: [keys: object, ...named: string[]][] = [
 
 const BACKENDS: [options: object, ...named: string[]][] = [
   [{ Type: 'vxlan', VNI: 0 }, 'Backend.VNI', '0'],
-  [{ Type: 'vxlan', VNI: 2 ** 24 }, 'Backend.VNI', '16777216'],
+  [{ Type: 'vxlan', VNI: 10_000_000 }, 'Backend.VNI', '10000000'],
   [{ Type: 'vxlan', VNI: '1' }, 'Backend.VNI', '"1"'],
   [{ Type: 'vxlan', Port: 65_536 }, 'Backend.Port', '65536'],
   [{ Type: 'vxlan', Port: -1 }, 'Backend.Port', '-1'],
@@ -208,14 +208,29 @@ for (const text of ['', 'Network: 10.5.0.0/16', '{"Network":"10.5.0.0/16"', '[]'
   test(`${JSON.stringify(text)} is no config`, () => assertInvalid(text, 'the network config'));
 }
 
+for (const [network, what] of [
+  ['0.0.0.0/8', '"this network"'],
+  ['127.0.0.0/8', 'loopback'],
+  ['126.0.0.0/7', 'loopback'],
+  ['127.5.0.0/16', 'loopback'],
+  ['169.254.0.0/16', 'link-local'],
+  ['224.0.0.0/4', 'multicast'],
+  ['239.255.0.0/16', 'multicast'],
+  ['240.0.0.0/4', 'reserved'],
+  ['255.255.0.0/16', 'reserved'],
+] as const) {
+  test(`${network} is refused as a network: ${what}`, () =>
+    assertInvalid(JSON.stringify({ Network: network }), network, what));
+}
+
 test('a config without Network is refused', () => assertInvalid('{}', 'Network is missing'));
 
 test('vxlan options are taken up to their bounds', () => {
   assert.deepEqual(
-    parseBackend({ Type: 'vxlan', VNI: 16_777_215, Port: 65_535, GBP: true, MTU: 65_535 }),
+    parseBackend({ Type: 'vxlan', VNI: 9_999_999, Port: 65_535, GBP: true, MTU: 65_535 }),
     {
       type: 'vxlan',
-      vni: 16_777_215,
+      vni: 9_999_999,
       port: 65_535,
       gbp: true,
       directRouting: false,

@@ -40,6 +40,7 @@ function aLink(name: string, vni: fc.Arbitrary<number | null>): fc.Arbitrary<Vxl
     mtu: fc.constantFrom(1450, 8950),
     port: aPort,
     vni,
+    gbp: fc.boolean(),
     up: fc.boolean(),
   });
 }
@@ -81,7 +82,7 @@ function someSettings(device: string, underlay: string): fc.Arbitrary<VxlanSetti
     mtu: fc.constant(1450),
     fastPath: fc.boolean(),
     conntrack: fc.boolean(),
-    gbp: fc.constant(false),
+    gbp: fc.boolean(),
   });
 }
 
@@ -183,6 +184,8 @@ const classic: ObservedLink = {
   detail: 'vxlan',
   mac: '02:00:00:00:00:07',
   classic: { vni: 1, port: 8472 },
+  network: null,
+  socket: null,
 };
 
 const observedLinks: fc.Arbitrary<ObservedLink[]> = fc

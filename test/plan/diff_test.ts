@@ -38,6 +38,8 @@ const classic: ObservedLink = {
   detail: 'vxlan id 1 dstport 8472',
   mac: 'c6:d2:32:6f:8f:44',
   classic: { vni: 1, port: 8472 },
+  network: null,
+  socket: null,
 };
 
 /** All that makes the device and what hangs on it. */
@@ -172,6 +174,29 @@ for (const [what, foreign] of [
     );
   });
 }
+
+for (const [what, mode, refused] of [
+  ['a classic one', [], true],
+  ['one of our kind', ['external', 'vnifilter'], false],
+  ['one of our kind, with GBP', ['external', 'vnifilter', 'gbp'], true],
+] as const) {
+  test(`another vxlan device on the port, ${what}: ${refused ? 'refused by name' : 'no matter'}`, () => {
+    const other = { ...classic, name: 'other', socket: { port: link.port, mode } };
+    const plan = () => diff(desired, { ...settled, links: [link, other] });
+    if (!refused) return assert.deepEqual(plan(), []);
+    assert.throws(plan, { code: 'DEVICE_FOREIGN', message: /flannel\.1.*8472.*other/ });
+    const elsewhere = { ...other, socket: { ...other.socket, port: 4789 } };
+    assert.deepEqual(diff(desired, { ...settled, links: [link, elsewhere] }), []);
+  });
+}
+
+test('a device with another GBP is made anew', () => {
+  const observed: ObservedState = { ...settled, links: [{ ...link, gbp: true }] };
+  assert.deepEqual(
+    diff(desired, observed).filter(({ op }) => op.startsWith('link.')),
+    [{ op: 'link.remove', name: 'flannel.1' }, { op: 'link.add', link }, up] satisfies Op[],
+  );
+});
 
 test('a foreign device does not keep us from leaving', () => {
   assert.deepEqual(diff(nothing, { ...bare, links: [{ ...classic, classic: null }] }), []);

@@ -24,6 +24,7 @@ export const link: VxlanLink = {
   mtu: 1450,
   port: 8472,
   vni: 1,
+  gbp: false,
   up: true,
 };
 

@@ -1,0 +1,118 @@
+/** What is on the wire, as tcpdump sees it: every checksum is valid, outside and inside, and so is each TOS octet. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { NETWORK_CONFIG } from '../../lab/lab.ts';
+import { hostDevice } from '../../lab/pod.ts';
+import { ping } from '../../lab/traffic.ts';
+import { captureDuring, faultsIn } from './capture.ts';
+import { createNetwork, DEVICE, type Network } from './network.ts';
+import { ipv4, udp } from './packets.ts';
+import { missing } from './requirements.ts';
+import { buildTools, sendDatagrams, sendRaw, sendTcp } from './senders.ts';
+
+const skip = await missing('tcpdump');
+
+before(() => skip || buildTools());
+
+/** The port by which tcpdump knows VXLAN, and looks into it. */
+const CONFIG = { ...NETWORK_CONFIG, Backend: { Type: 'vxlan', Port: 4789 } };
+
+describe('on the wire, of hosts whose interfaces leave nothing undone', { skip }, () => {
+  let network: Network;
+  before(async () => {
+    const lab = { name: 'checksums', underlay: 'routed', wire: true } as const;
+    network = await createNetwork(lab, false, CONFIG);
+    const { a, b } = network;
+    // What is merged after it has arrived has another checksum: each packet is to be seen as it was on the wire.
+    await router().exec(['ethtool', '-K', PORT, 'gro', 'off']);
+    await b.host.exec(['ethtool', '-K', b.host.device, 'gro', 'off']);
+    for (const { host, pod } of [a, b]) {
+      await host.exec(['ethtool', '-K', host.device, 'rx', 'off', 'tx', 'off']);
+      await host.exec(['ethtool', '-K', hostDevice(0), 'tx', 'off']);
+      await pod.exec(['ethtool', '-K', 'eth0', 'tx', 'off']);
+    }
+  });
+  after(() => network?.lab.destroy());
+
+  /** In front of a, behind its wire. */
+  const PORT = 'port-a';
+  const router = () => network.lab.node('router');
+
+  const kinds: Readonly<Record<string, (network: Network) => Promise<unknown>>> = {
+    'small and large pings': async ({ a, b }) => {
+      await ping(a.pod, b.pod.address, { count: 5 });
+      await ping(a.pod, b.pod.address, { count: 5, size: a.mtu - 28 });
+      await ping(a.pod, b.pod.address, { count: 5, size: 20_000, dontFragment: false });
+    },
+    TCP: ({ a, b }) => sendTcp(a.pod, b.pod, { address: b.pod.address, port: 9000 }, 2),
+    'small, large and fragmented datagrams': async ({ a, b }) => {
+      for (const bytes of [4, 101, a.mtu - 28, 20_000])
+        await sendDatagrams(a.pod, b.pod, { count: 20, bytes });
+    },
+    'UDP-GSO': ({ a, b }) =>
+      sendDatagrams(a.pod, b.pod, { count: 400, bytes: a.mtu - 28, segments: 40 }),
+    'datagrams without a checksum': ({ a, b }) =>
+      sendRaw(a.pod, [
+        ipv4({
+          source: a.pod.address,
+          destination: b.pod.address,
+          payload: udp(5000, 5001, Buffer.from('none')),
+        }),
+      ]),
+    // To a port that nobody listens on: what comes back is the error.
+    'an ICMP error': ({ a, b }) =>
+      sendRaw(b.pod, [
+        ipv4({
+          source: b.pod.address,
+          destination: a.pod.address,
+          payload: udp(5000, 9, Buffer.from('to nobody')),
+        }),
+      ]),
+    'what a host sends itself': async ({ a, b }) => {
+      await ping(a.host, b.overlayAddress, { count: 5, size: 1000 });
+      await sendTcp(a.host, b.host, { address: b.overlayAddress, port: 9000 }, 1);
+    },
+  };
+
+  /** DSCP EF, with each of the marks (RFC 3168). */
+  for (const ecn of [0, 1, 2, 3]) {
+    it(`DSCP stays inside, the mark ${ecn} is outside too (RFC 6040), and both arrive`, async () => {
+      const { a, b } = network;
+      const tos = 0xb8 | ecn;
+      const argv = ['ping', '-n', '-c', '3', '-i', '0.05', '-Q', `${tos}`, b.pod.address];
+      const outside = { device: PORT, filter: 'udp port 4789' };
+      const sent = await captureDuring(router(), outside, () => a.pod.exec(argv));
+      const seen = [...sent.matchAll(/\(tos (0x[0-9a-f]+),/g)].map(([, found]) => Number(found));
+      assert(seen.length >= 4, sent);
+      assert.deepEqual(seen, Array.from({ length: seen.length / 2 }, () => [ecn, tos]).flat());
+      const delivered = await captureDuring(b.host, { device: DEVICE, filter: 'icmp' }, () =>
+        a.pod.exec(argv),
+      );
+      const arrived = [...delivered.matchAll(/\(tos (0x[0-9a-f]+),/g)];
+      assert(arrived.length >= 2 && arrived.every(([, found]) => Number(found) === tos), delivered);
+    });
+  }
+
+  for (const [kind, send] of Object.entries(kinds)) {
+    it(`${kind}: on the wire, and where they come out`, async () => {
+      const { b } = network;
+      const outside = { device: PORT, filter: 'udp port 4789 or ip[6:2] & 0x1fff != 0' };
+      let delivered = '';
+      const sent = await captureDuring(router(), outside, async () => {
+        const inside = { device: DEVICE, filter: 'ip' };
+        delivered = await captureDuring(b.host, inside, async () => {
+          await send(network);
+          // What is behind the last packet of interest: tcpdump has seen that one.
+          await ping(network.a.pod, b.pod.address, { count: 3 });
+        });
+      });
+      assert.match(
+        sent,
+        /\.4789: \[(no|udp sum ok)[^\]]*\] VXLAN, flags \[I\] \(0x08\), vni 1\n.*IP \(tos/,
+      );
+      assert.match(delivered, /^IP \(tos|^\S+ IP \(tos/m);
+      assert.deepEqual(faultsIn(sent), []);
+      assert.deepEqual(faultsIn(delivered), []);
+    });
+  }
+});

@@ -1,0 +1,44 @@
+/** What networks of one host must not have in common. */
+import { readdir } from 'node:fs/promises';
+import { TartanError } from '../errors.ts';
+import { formatPrefix, type Prefix, parsePrefix, prefixesOverlap } from '../net/prefix.ts';
+import { type HostState, readState, statePath } from './state_file.ts';
+import type { Places } from './world.ts';
+
+/**
+ * Refuses a subnet file that another network of this host writes, and an overlay that takes addresses of another's.
+ * @throws TartanError `FILE`, `CONFIG_INVALID` naming the other network
+ */
+export async function requireApart(
+  { stateDir, network, subnetFile }: Places,
+  overlay: Prefix,
+): Promise<void> {
+  for (const [name, state] of await readOthers(stateDir, network)) {
+    if (state.subnetFile === subnetFile) {
+      throw new TartanError(
+        'FILE',
+        `${subnetFile} is the subnet file of this host's network "${name}"`,
+        'Give each network a file of its own with --subnet-file.',
+      );
+    }
+    const other = parsePrefix(state.network ?? state.subnet);
+    if (prefixesOverlap(other, overlay)) {
+      throw new TartanError(
+        'CONFIG_INVALID',
+        `the network ${formatPrefix(overlay)} overlaps ${formatPrefix(other)} of this host's network "${name}"`,
+        'Choose a Network that no other network of the host has, or name the right store or --etcd-prefix.',
+      );
+    }
+  }
+}
+
+/** The states of the host's other networks; one that cannot be read says nothing. */
+async function readOthers(stateDir: string, network: string): Promise<[string, HostState][]> {
+  const names = await readdir(stateDir).catch(() => []);
+  const others: [string, HostState][] = [];
+  for (const name of names.filter((other) => other !== network)) {
+    const state = await readState(statePath(stateDir, name)).catch(() => null);
+    if (state !== null) others.push([name, state]);
+  }
+  return others;
+}
