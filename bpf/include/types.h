@@ -148,6 +148,7 @@ enum counter {
 
 	/* More drops. */
 	DROP_MARTIAN,            /* received with an inner address that no packet between hosts has */
+	DROP_CONGESTION,         /* received marked with congestion, and the inner packet cannot carry the mark */
 
 	COUNTER_COUNT,
 };

@@ -60,6 +60,9 @@ static __always_inline int judge(const struct settings *settings, const struct o
 		return -1 - DROP_WRONG_MAC;
 	if (header_sum(&outer->ip) != 0xffff)
 		return -1 - DROP_CHECKSUM;
+	/* RFC 6040. The kernel's device would drop it as well, and write into the kernel's log that it did. */
+	if ((outer->ip.tos & ECN_MASK) == ECN_CE && !(inner->tos & ECN_MASK))
+		return -1 - DROP_CONGESTION;
 	if (frame && !lengths_agree(frame, outer, inner))
 		return -1 - DROP_LENGTH;
 	return check_inner(settings, outer->ip.saddr, inner, slot);

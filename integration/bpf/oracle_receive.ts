@@ -75,6 +75,7 @@ function listFlaws(world: World, { bytes, length, gsoSize }: Frame): CounterName
       bytes.readUInt8(INNER) >>> 4 !== 4 ||
       innerHeader < 20,
     drop_wrong_mac: bytes.compare(world.deviceMac, 0, 6, INNER_ETHERNET, INNER_ETHERNET + 6) !== 0,
+    drop_congestion: isNewlyCongested(bytes) && (bytes.readUInt8(INNER + 1) & 3) === ECN.notCapable,
     drop_checksum: headerChecksum(bytes, 14) !== 0,
     drop_length:
       gsoSize === 0 &&
@@ -82,7 +83,7 @@ function listFlaws(world: World, { bytes, length, gsoSize }: Frame): CounterName
   });
 }
 
-function isNewlyCongested({ bytes }: Frame): boolean {
+function isNewlyCongested(bytes: Buffer): boolean {
   const [outer, inner] = [bytes.readUInt8(15) & 3, bytes.readUInt8(INNER + 1) & 3];
   return outer === ECN.congested && inner !== ECN.congested;
 }
@@ -102,7 +103,7 @@ export function judgeReceived(world: World, frame: Frame): Expected {
   const all = [...listFlaws(world, frame), ...flaws];
   if (all.length > 0) return dropFor(all);
   const slow = listTrue({
-    slow_receive_congestion: isNewlyCongested(frame),
+    slow_receive_congestion: isNewlyCongested(bytes),
     slow_receive_gso: gsoSize > 0 && bytes[INNER + 9] !== PROTOCOL.tcp,
   });
   if (slow.length > 0) return handOn(...slow);
@@ -171,7 +172,7 @@ export function judgeStripped(world: World, frame: Frame): Expected {
   const { host, isOutside, flaws } = judgeAddresses(world, bytes.readUInt32BE(26), bytes, INNER);
   const all = [...listFlaws(world, frame), ...flaws];
   if (all.length > 0) return dropFor(all);
-  if (isNewlyCongested(frame) || !host) return IGNORED;
+  if (isNewlyCongested(bytes) || !host) return IGNORED;
   const flags = bytes.readUInt32BE(42);
   const policy = flags >= 0x8000_0000 ? flags & 0x0048_ffff : 0;
   const note = [NOTE_MAGIC, world.slotOf(host), isOutside ? 1 : 0, policy];

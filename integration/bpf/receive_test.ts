@@ -66,9 +66,12 @@ describe('vxlan_receive', { skip: missing() }, () => {
   for (const [inner, innerEcn] of Object.entries(ECN)) {
     for (const [outer, outerEcn] of Object.entries(ECN)) {
       const isSlow = outerEcn === ECN.congested && innerEcn !== ECN.congested;
-      it(`${isSlow ? 'leaves to the kernel' : 'decapsulates'} ECN ${inner} in ${outer}`, () => {
+      const isLost = isSlow && innerEcn === ECN.notCapable;
+      const verb = isLost ? 'drops' : isSlow ? 'leaves to the kernel' : 'decapsulates';
+      it(`${verb} ECN ${inner} in ${outer}`, () => {
         const packet = received({ inner: { tos: innerEcn }, outer: { tos: 0x28 | outerEcn } });
         const outcome = receive(packet);
+        if (isLost) return assertDropped(outcome, 'drop_congestion');
         if (isSlow) return assertHandedOn(outcome, packet, 'slow_receive_congestion');
         assert.equal(outcome.effects.verdict, 'redirected');
         assert.deepEqual(outcome.packet, packet.subarray(LENGTH.overhead));

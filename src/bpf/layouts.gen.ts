@@ -85,7 +85,7 @@ export const mapLayouts = {
   sources: { type: 1, keySize: 4, valueSize: 4, maxEntries: 1280 },
   endpoints: { type: 2, keySize: 4, valueSize: 24, maxEntries: 4096 },
   peer_counters: { type: 6, keySize: 4, valueSize: 56, maxEntries: 1280 },
-  counters: { type: 6, keySize: 4, valueSize: 8, maxEntries: 29 },
+  counters: { type: 6, keySize: 4, valueSize: 8, maxEntries: 30 },
   last_answer: { type: 6, keySize: 4, valueSize: 8, maxEntries: 1 },
 } as const;
 
@@ -120,4 +120,5 @@ export const counterNames = [
   'host_unknown_mac',
   'host_endpoint_gone',
   'drop_martian',
+  'drop_congestion',
 ] as const;

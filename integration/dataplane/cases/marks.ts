@@ -22,7 +22,7 @@ export function marks(network: () => Network, { isFast }: Row): void {
 
   it('a packet that cannot carry the mark is dropped instead (RFC 6040)', async () => {
     const before = await readSnmp(network().b.pod);
-    await sendMarked(network(), ECN.notCapable, { b: { other: { slow_receive_congestion: 1 } } });
+    await sendMarked(network(), ECN.notCapable, { b: { other: { drop_congestion: 1 } } });
     const after = await readSnmp(network().b.pod);
     assert.equal(after('Ip.InReceives'), before('Ip.InReceives'));
   });
