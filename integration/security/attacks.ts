@@ -1,6 +1,6 @@
 /** What must not get in, and by which counter it is told. */
 import type { CounterName } from '../../src/bpf/counters.ts';
-import { ETHERTYPE } from '../bpf/packets.ts';
+import { ECN, ETHERTYPE } from '../bpf/packets.ts';
 import type { Changes } from '../bpf/scene.ts';
 import { type Network, unheldAddress } from '../dataplane/network.ts';
 
@@ -86,6 +86,11 @@ export const INNER_ATTACKS: readonly Attack[] = [
 
 /** Of the outer headers: what of it is not whole and plain is the kernel's to judge. */
 export const OUTER_ATTACKS: readonly Attack[] = [
+  {
+    name: 'congestion for a packet that cannot carry it',
+    counter: 'drop_congestion',
+    change: () => ({ outer: { tos: ECN.congested } }),
+  },
   { name: 'another VNI', counter: 'other_vni', change: () => ({ vxlan: { vni: 2 } }) },
   {
     name: 'unknown flags',
