@@ -41,7 +41,7 @@ export const KERNEL_ROWS: readonly Row[] = [
   },
 ];
 
-const DEFAULT_ROWS: readonly Row[] = [
+export const DEFAULT_ROWS: readonly Row[] = [
   { name: 'flat', options: { underlay: 'flat' }, scope: 'everything' },
   { name: 'routed', options: { underlay: 'routed' }, scope: 'everything' },
   { name: 'flat, MTU 9000', options: { underlay: 'flat', mtu: 9000 }, scope: 'sizes' },
@@ -62,7 +62,13 @@ const DEFAULT_ROWS: readonly Row[] = [
 ];
 
 /** What does not hold with FastPath says so in its case: by what is counted, or by who answers. */
-export const ROWS: readonly Row[] = [
-  ...DEFAULT_ROWS,
-  ...DEFAULT_ROWS.map((row) => ({ ...row, name: `FastPath, ${row.name}`, isFast: true })),
-];
+export const FAST_ROWS: readonly Row[] = DEFAULT_ROWS.map((row) => ({
+  ...row,
+  name: `FastPath, ${row.name}`,
+  isFast: true,
+}));
+
+/** The rows of a list in which everything is tested, or those that are about sizes alone. */
+export function rowsOf(rows: readonly Row[], scope: Scope): Row[] {
+  return rows.filter((row) => row.scope === scope);
+}

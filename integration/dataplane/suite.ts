@@ -1,4 +1,4 @@
-/** The dataplane over real namespaces: the same cases in every lab of the table. */
+/** The dataplane over real namespaces: the same cases in every lab of a list. */
 import { after, before, describe } from 'node:test';
 import { UNDERLAY_DEVICE } from '../../lab/topology.ts';
 import { between } from './cases/between.ts';
@@ -10,14 +10,18 @@ import { mishaps } from './cases/mishaps.ts';
 import { sizes } from './cases/sizes.ts';
 import { createNetwork, type Network } from './network.ts';
 import { missing } from './requirements.ts';
-import { ROWS } from './rows.ts';
+import type { Row } from './rows.ts';
 import { buildTools } from './senders.ts';
 
 const skip = await missing();
 
-before(() => skip || buildTools());
+/** Each file has some of the labs, so that several machines can share them. */
+export function testRows(rows: readonly Row[]): void {
+  before(() => skip || buildTools());
+  for (const row of rows) testRow(row);
+}
 
-for (const row of ROWS) {
+function testRow(row: Row): void {
   describe(row.name, { skip }, () => {
     let created: Network | undefined;
     const network = (): Network => {

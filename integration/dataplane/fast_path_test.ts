@@ -1,0 +1,4 @@
+import { FAST_ROWS, rowsOf } from './rows.ts';
+import { testRows } from './suite.ts';
+
+testRows(rowsOf(FAST_ROWS, 'everything'));
