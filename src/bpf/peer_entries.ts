@@ -52,8 +52,14 @@ export function readPlaces(maps: PeerMaps): {
   return { values, places };
 }
 
+/** A PublicIP as a number, and where it is counted. */
+export interface PlacedAddress {
+  readonly address: number;
+  readonly slot: number;
+}
+
 /** Every peer's PublicIP and slot, and no more of it: this is asked at each change of one peer. */
-export function readAddresses(maps: PeerMaps): { slot: number; address: number }[] {
+export function readAddresses(maps: PeerMaps): PlacedAddress[] {
   const { values, places } = readPlaces(maps);
   const { offset } = peerLayout.fields.address;
   return [

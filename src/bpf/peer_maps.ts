@@ -13,6 +13,7 @@ import {
   type Numbering,
   type PeerMaps,
   type PeerStruct,
+  type PlacedAddress,
   placeOf,
   readAddresses,
   readNumbering,
@@ -52,10 +53,10 @@ function readArray(maps: PeerMaps): { place: number; peer: PeerStruct }[] {
   return places.map(({ place, at }) => ({ place, peer: decodeStruct(peerLayout, values, at) }));
 }
 
-/** A peer and where it is counted. */
-interface PlacedPeer {
+/** A peer and its place. */
+interface PlacedPeer extends PlacedAddress {
   readonly peer: Peer;
-  readonly slot: number;
+  readonly subnet: Prefix;
 }
 
 /**
@@ -69,28 +70,27 @@ interface PlacedPeer {
 export function writePeers(maps: OpenMaps, peers: readonly Peer[]): void {
   const numbering = readNumbering(maps);
   const regular: PlacedPeer[] = [];
-  const others: { peer: Peer; subnet: Prefix }[] = [];
+  const others: Omit<PlacedPeer, 'slot'>[] = [];
   for (const peer of peers) {
     const subnet = parsePrefix(peer.subnet);
     const slot = placeOf(numbering, subnet);
-    if (slot === null) others.push({ peer, subnet });
-    else regular.push({ peer, slot });
+    const address = parseIpv4(peer.publicIp);
+    if (slot === null) others.push({ peer, subnet, address });
+    else regular.push({ peer, subnet, address, slot });
   }
   const irregular = giveSlots(maps, numbering, others);
-  const sources = [...regular, ...irregular].map(({ peer, slot }) => ({
-    address: parseIpv4(peer.publicIp),
-    slot,
-  }));
-  const passed = findPassed(maps, [...regular, ...irregular]);
-  writeSources(maps, sources);
-  leaveSources(
-    maps,
-    new Set(sources.map(({ slot }) => slot)),
-    new Set(sources.map(({ address }) => address)),
-  );
+  const all = irregular.length === 0 ? regular : [...regular, ...irregular];
+  const standing = readAddresses(maps);
+  // A host that joins a large network has nothing to look through yet.
+  const passed = standing.length === 0 ? [] : findPassed(maps, all);
+  writeSources(maps, all);
+  if (standing.length > 0) {
+    const slots = new Set(all.map(({ slot }) => slot));
+    leaveSources(maps, standing, slots, new Set(all.map(({ address }) => address)));
+  }
   writeArray(maps, regular);
-  for (const { peer, subnet, slot } of irregular) {
-    updateElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet), encodePeer(peer, slot));
+  for (const placed of irregular) {
+    updateElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, placed.subnet), encodePeer(placed));
   }
   if (irregular.length > 0) writeIrregular(maps, true);
   for (const slot of passed) forgetTraffic(maps, slot);
@@ -123,20 +123,24 @@ function forgetTraffic(maps: OpenMaps, slot: number): void {
 }
 
 /** A slot behind the array's for each irregular peer: the one it has, or the lowest that is free. */
-function giveSlots(maps: OpenMaps, { count }: Numbering, placed: { peer: Peer; subnet: Prefix }[]) {
+function giveSlots(
+  maps: OpenMaps,
+  { count }: Numbering,
+  placed: readonly Omit<PlacedPeer, 'slot'>[],
+): PlacedPeer[] {
   if (placed.length === 0) return [];
   const slots = new Map(readTrie(maps).map(({ subnet, peer }) => [subnet, peer.slot]));
   const taken = new Set(slots.values());
   let next = count;
-  return placed.map(({ peer, subnet }) => {
-    let slot = slots.get(peer.subnet);
+  return placed.map((one) => {
+    let slot = slots.get(one.peer.subnet);
     if (slot === undefined) {
       while (taken.has(next)) next += 1;
-      if (next >= maps.peer_counters.maxEntries) throw tooManyIrregular(taken.size, peer);
+      if (next >= maps.peer_counters.maxEntries) throw tooManyIrregular(taken.size, one.peer);
       slot = next;
       taken.add(slot);
     }
-    return { peer, subnet, slot };
+    return { ...one, slot };
   });
 }
 
@@ -148,18 +152,17 @@ function tooManyIrregular(count: number, { subnet }: Peer): TartanError {
   );
 }
 
-function encodePeer({ publicIp, mac, subnet }: Peer, slot: number, into?: Buffer, at?: number) {
-  const length = Number(subnet.slice(subnet.indexOf('/') + 1));
-  const struct = { address: parseIpv4(publicIp), slot, mac, valid: 1, length };
+function encodePeer({ peer, subnet, address, slot }: PlacedPeer, into?: Buffer, at?: number) {
+  const struct = { address, slot, mac: peer.mac, valid: 1, length: subnet.length };
   return encodeStruct(peerLayout, struct, into, at);
 }
 
 function writeArray(maps: OpenMaps, regular: readonly PlacedPeer[]): void {
   const keys = Buffer.alloc(4 * regular.length);
   const values = Buffer.alloc(peerLayout.size * regular.length);
-  for (const [at, { peer, slot }] of regular.entries()) {
-    keys.writeUInt32LE(slot, 4 * at);
-    encodePeer(peer, slot, values, at * peerLayout.size);
+  for (const [at, placed] of regular.entries()) {
+    keys.writeUInt32LE(placed.slot, 4 * at);
+    encodePeer(placed, values, at * peerLayout.size);
   }
   updateBatch(maps.peers.fd, keys, values, regular.length);
 }
@@ -176,7 +179,7 @@ export function removePeers(maps: OpenMaps, subnets: readonly string[]): void {
     const slot = place ?? slots.get(text);
     return slot === undefined ? [] : [{ subnet, place, slot }];
   });
-  leaveSources(maps, new Set(placed.map(({ slot }) => slot)), new Set());
+  leaveSources(maps, readAddresses(maps), new Set(placed.map(({ slot }) => slot)), new Set());
   for (const { subnet, place, slot } of placed) {
     key.writeUInt32LE(slot);
     if (place === null) deleteElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet));
@@ -192,12 +195,13 @@ export function removePeers(maps: OpenMaps, subnets: readonly string[]): void {
  */
 function leaveSources(
   maps: OpenMaps,
+  standing: readonly PlacedAddress[],
   slots: ReadonlySet<number>,
   coming: ReadonlySet<number>,
 ): void {
   const leaving = new Set<number>();
   const staying = new Map<number, number>();
-  for (const { slot, address } of readAddresses(maps)) {
+  for (const { slot, address } of standing) {
     if (!slots.has(slot)) staying.set(address, slot);
     else if (!coming.has(address)) leaving.add(address);
   }
