@@ -10,6 +10,7 @@ const commands: Readonly<
   renew: () => import('./renew.ts'),
   watch: () => import('./watch.ts'),
   teardown: () => import('./teardown.ts'),
+  bench: () => import('./bench.ts'),
 };
 
 const [word, ...rest] = process.argv.slice(2);

@@ -18,7 +18,10 @@ function quietProgram(name: string): Command {
 export function programOf(name: CommandName): Command {
   const { description, argument, examples } = COMMANDS[name];
   const program = quietProgram(`tartan ${name}`).description(description);
-  if (argument) program.argument(`<${argument.name}>`, argument.help);
+  if (argument) {
+    const { name: word, help, optional } = argument;
+    program.argument(optional ? `[${word}]` : `<${word}>`, help);
+  }
   for (const option of optionsOf(name)) program.addOption(optionOf(option));
   const shown = examples.map(([command, what]) => `  # ${what}\n  ${command}`);
   return program.addHelpText('after', `\nExamples:\n${shown.join('\n')}\n${EXIT_STATUS}`);
