@@ -34,15 +34,24 @@ export type ErrorCode =
   | 'FILE'
   /** The kernel refused an operation. */
   | 'KERNEL'
-  /** Another process of ours is at work on this network. */
+  /** Another process of ours is at work on this network, or another process has the port. */
   | 'BUSY'
+  /** The other end of a measurement cannot be reached now, or stopped answering. */
+  | 'PEER_UNAVAILABLE'
+  /** The other end of a measurement failed, refused, or is something else. */
+  | 'PEER_FAILED'
   /** Interrupted by a signal. */
   | 'INTERRUPTED'
   /** A bug of ours. */
   | 'INTERNAL';
 
 /** Codes after which trying again later, unchanged, can succeed: exit status 75 (EX_TEMPFAIL). */
-const TRY_LATER: ReadonlySet<ErrorCode> = new Set(['STORE_UNAVAILABLE', 'OUT_OF_SUBNETS', 'BUSY']);
+const TRY_LATER: ReadonlySet<ErrorCode> = new Set([
+  'STORE_UNAVAILABLE',
+  'OUT_OF_SUBNETS',
+  'BUSY',
+  'PEER_UNAVAILABLE',
+]);
 
 /** An error for people: what happened (message, naming the value), and what to do (hint). */
 export class TartanError extends Error {

@@ -6,7 +6,11 @@ export interface CommandSpec {
   readonly summary: string;
   readonly description: string;
   /** The one argument it takes, if it takes one. */
-  readonly argument?: { readonly name: string; readonly help: string };
+  readonly argument?: {
+    readonly name: string;
+    readonly help: string;
+    readonly optional?: boolean;
+  };
   /** What it takes instead, where it takes several words: `<action>`, `[interface]`. */
   readonly words?: readonly { readonly usage: string; readonly help: string }[];
   readonly examples: readonly (readonly [command: string, what: string])[];
@@ -87,6 +91,18 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       ['tartan teardown', 'removes everything'],
       ['tartan teardown --keep-lease', 'keeps the subnet for the next join'],
       ['tartan teardown --dry-run', 'what it would do'],
+    ],
+  },
+  bench: {
+    summary: 'measure the way between two hosts or pods',
+    description:
+      'Measures the way to another host or pod, where `tartan bench --serve` runs: TCP with one stream and with several (by iperf3), 64-byte UDP packets a second, round-trip latency, and what it costs in CPU time at both ends. Prints one JSON object; people get a table on stderr. Needs no privilege and no store.',
+    argument: { name: 'address', help: 'IPv4 address of the end that serves', optional: true },
+    examples: [
+      ['tartan bench --serve', 'at one end'],
+      ['tartan bench 10.5.2.2', 'at the other, when the first has 10.5.2.2'],
+      ['tartan bench 10.5.2.2 --seconds 10 --streams 8 --repeats 5', 'for longer'],
+      [`tartan bench 10.5.2.2 | jq '.tcp[0].bitsPerSecond.median / 1e9'`, 'one stream, in Gb/s'],
     ],
   },
 };

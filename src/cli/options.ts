@@ -1,8 +1,25 @@
 import { DATAPLANES } from '../agent/dataplane.ts';
 import { DEFAULT_NETWORK } from '../agent/world.ts';
-import { choice, integer, ipv4, list, networkName, text, toggle, type Value } from './values.ts';
+import {
+  choice,
+  integer,
+  ipv4,
+  list,
+  localIpv4,
+  networkName,
+  text,
+  toggle,
+  type Value,
+} from './values.ts';
 
-export type CommandName = 'init-config' | 'join' | 'renew' | 'watch' | 'endpoint' | 'teardown';
+export type CommandName =
+  | 'init-config'
+  | 'join'
+  | 'renew'
+  | 'watch'
+  | 'endpoint'
+  | 'teardown'
+  | 'bench';
 
 /** One option: a flag, and a variable named after it. */
 export interface OptionSpec<T, D> {
@@ -15,6 +32,8 @@ export interface OptionSpec<T, D> {
 }
 
 const ALL: readonly CommandName[] = ['init-config', 'join', 'renew', 'watch', 'teardown'];
+/** Those that print errors and logs: all. */
+const EVERY: readonly CommandName[] = [...ALL, 'endpoint', 'bench'];
 const HOST: readonly CommandName[] = ['join', 'watch', 'teardown'];
 const JOINED: readonly CommandName[] = ['join', 'renew', 'watch', 'endpoint', 'teardown'];
 const NODE: readonly CommandName[] = ['join', 'watch'];
@@ -147,17 +166,64 @@ export const OPTIONS = {
     help: 'print what would be done as JSON and change nothing',
     commands: ['init-config', 'join', 'teardown'],
   },
+  serve: {
+    value: toggle(),
+    initial: false,
+    help: 'be the end that is measured against, one client after the other, until a signal',
+    commands: ['bench'],
+  },
+  bind: {
+    value: localIpv4('<ip>'),
+    initial: null,
+    help: 'own address to serve on, or to measure from (default: any)',
+    commands: ['bench'],
+    short: '-B',
+  },
+  port: {
+    value: integer('<port>', 1, 65_534),
+    initial: 5210,
+    help: 'TCP port on which the two ends talk; they measure over TCP and UDP of the port after it',
+    commands: ['bench'],
+    short: '-p',
+  },
+  seconds: {
+    value: integer('<seconds>', 1, 3600),
+    initial: 3,
+    help: 'length of each run',
+    commands: ['bench'],
+    short: '-t',
+  },
+  streams: {
+    value: integer('<number>', 1, 128),
+    initial: 4,
+    help: 'TCP streams at once in the second TCP test; the first has one',
+    commands: ['bench'],
+    short: '-P',
+  },
+  repeats: {
+    value: integer('<number>', 1, 1000),
+    initial: 3,
+    help: 'how often all is measured; the result is the median',
+    commands: ['bench'],
+  },
+  reverse: {
+    value: toggle(),
+    initial: false,
+    help: 'the other end sends',
+    commands: ['bench'],
+    short: '-R',
+  },
   json: {
     value: toggle(),
     initial: false,
     help: 'print errors as JSON on stdout instead of two lines on stderr',
-    commands: [...ALL, 'endpoint'],
+    commands: EVERY,
   },
   'log-level': {
     value: choice('<level>', ['error', 'warn', 'info', 'debug']),
     initial: 'warn',
     help: 'what to log on stderr: error, warn, info or debug',
-    commands: [...ALL, 'endpoint'],
+    commands: EVERY,
     short: '-v',
   },
 } as const satisfies Record<string, OptionSpec<unknown, unknown>>;

@@ -19,7 +19,10 @@ export function programOf(name: CommandName): Command {
   const { description, argument, words = [], examples } = COMMANDS[name];
   const program = quietProgram(`tartan ${name}`).description(description);
   for (const { usage, help } of words) program.argument(usage, help);
-  if (argument) program.argument(`<${argument.name}>`, argument.help);
+  if (argument) {
+    const { name: word, help, optional } = argument;
+    program.argument(optional ? `[${word}]` : `<${word}>`, help);
+  }
   for (const option of optionsOf(name)) program.addOption(optionOf(option));
   const shown = examples.map(([command, what]) => `  # ${what}\n  ${command}`);
   return program.addHelpText('after', `\nExamples:\n${shown.join('\n')}\n${EXIT_STATUS}`);

@@ -82,6 +82,18 @@ export function ipv4(placeholder: string): Value<string> {
   });
 }
 
+/** Any dotted IPv4 address, of a loopback interface or 0.0.0.0 as well. */
+export function localIpv4(placeholder: string): Value<string> {
+  return single(placeholder, (given) => {
+    if (isIP(given) === 4) return given;
+    throw new TartanError(
+      'USAGE',
+      `"${given}" is not an IPv4 address`,
+      'Give four numbers from 0 to 255 with dots between them, such as 10.5.2.1.',
+    );
+  });
+}
+
 /** Not "this host", loopback, multicast or reserved (RFC 6890): nobody else could send there. */
 function isHostAddress(address: string): boolean {
   const first = Number(address.split('.', 1)[0]);

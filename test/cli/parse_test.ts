@@ -67,6 +67,11 @@ test('every option of every command has its variable', () => {
     'reconcile-interval': '5',
     attach: 'clsact',
     dataplane: 'kernel',
+    bind: '127.0.0.1',
+    port: '7',
+    seconds: '7',
+    streams: '7',
+    repeats: '7',
     'log-level': 'debug',
   };
   for (const command of COMMAND_NAMES) {
@@ -192,4 +197,29 @@ test('--json is known before the rest of the line is', () => {
   assert.equal(wantsJson([], { FLANNELD_JSON: 'true' }), true);
   assert.equal(wantsJson([], { FLANNELD_JSON: '' }), false);
   assert.equal(wantsJson([], { FLANNELD_JSON: 'junk' }), false);
+});
+
+test('bench takes its address or none, and numbers within bounds', () => {
+  const parsed = parseCommandLine('bench', ['10.5.2.2', '-P', '8', '-t', '10', '-R'], {});
+  assert(parsed.kind === 'run');
+  assert.equal(parsed.argument, '10.5.2.2');
+  const { streams, seconds, reverse, repeats, port } = parsed.options;
+  assert.deepEqual([streams, seconds, reverse, repeats, port], [8, 10, true, 3, 5210]);
+  const serving = parseCommandLine('bench', ['--serve', '--bind', '127.0.0.1'], {});
+  assert(serving.kind === 'run');
+  assert.deepEqual([serving.argument, serving.options.bind], [null, '127.0.0.1']);
+
+  const bad: [string[], RegExp][] = [
+    [['--seconds', '0'], /--seconds: "0"/],
+    [['--seconds', '0.5'], /--seconds: "0\.5"/],
+    [['--streams', '129'], /--streams: "129"/],
+    [['--repeats', '0'], /--repeats: "0"/],
+    [['--port', '65535'], /--port: "65535"/],
+    [['--bind', 'eth0'], /--bind: "eth0" is not an IPv4 address/],
+    [['10.0.0.1', '10.0.0.2'], /too many arguments/],
+    [['--store', 'file:/x'], /unknown option '--store'/],
+  ];
+  for (const [argv, message] of bad) {
+    assert.throws(() => parseCommandLine('bench', argv, {}), usageError(message));
+  }
 });

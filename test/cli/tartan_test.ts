@@ -131,3 +131,18 @@ test('etcd that does not answer ends with 75 within 10 s', async () => {
   assertRefused(await runTartan(argv), 75, /127\.0\.0\.1:1\b/);
   assert(performance.now() - started < 10_000);
 });
+
+test('bench says what it cannot measure against', async () => {
+  const bad: [string[], number, RegExp][] = [
+    [[], 2, /nothing to measure against/],
+    [['here'], 2, /"here" is not an IPv4 address/],
+    [['::1'], 2, /"::1" is not an IPv4 address/],
+    [['--serve', '10.0.0.1'], 2, /--serve and the address 10\.0\.0\.1 exclude each other/],
+    [['--serve', '--reverse'], 2, /--serve and --reverse exclude each other/],
+    [['127.0.0.1', '--port', '1'], 75, /nobody answers at 127\.0\.0\.1:1: .*ECONNREFUSED/],
+    [['127.0.0.1', '--bind', '192.0.2.1'], 1, /192\.0\.2\.1 is not an address of this host/],
+    [['--serve', '--bind', '192.0.2.1'], 1, /192\.0\.2\.1 is not an address of this host/],
+  ];
+  for (const [argv, status, message] of bad)
+    assertRefused(await runTartan(['bench', ...argv]), status, message);
+});
