@@ -8,7 +8,7 @@ SHELL := /bin/bash
 export LAB ?= lab
 # As typed: make would expand the shell's own $ in it.
 override CMD := $(value CMD)
-export HOSTS UNDERLAY MTU PATH_MTU WIRE STORE HOST CMD FLANNELD SECONDS_PER_RUN REPEATS LIMIT GUESTS
+export HOSTS UNDERLAY MTU PATH_MTU WIRE STORE HOST CMD FLANNELD SECONDS_PER_RUN REPEATS LIMIT GUESTS MATRIX ONLY SETUPS PARTS
 
 fuzz: export FUZZ_PACKETS ?= 1000000
 
@@ -16,7 +16,9 @@ BPF_SOURCES := $(wildcard bpf/*.c)
 BPF_PARTS   := $(wildcard bpf/*/*.c bpf/*/*.h)
 BPF_OBJECTS := $(BPF_SOURCES:bpf/%.c=build/bpf/%.o)
 BPF_CFLAGS  := -target bpf -g -O2 -Wall -Werror -Ibpf/include -I/usr/include/$(shell uname -m)-linux-gnu
-TOOLS       := build/bench/udp_flood
+TOOLS       := build/bench/udp_flood build/bench/udp_ping_pong
+# The programs without one of their duties, for what it costs.
+VARIANTS    := $(patsubst %,build/bench/bpf/vxlan-%.o,NO_SOURCE_CHECK NO_COUNTERS NO_CONNTRACK)
 CC          := $(shell command -v cc || echo clang)
 
 help: ## what there is to make
@@ -77,7 +79,11 @@ test-kernel: setup tools vm-kernel ## what loads programs or speaks to the kerne
 fuzz: bpf ## a million random packets through each BPF program: FUZZ_PACKETS=1000000 SEED=1 (root)
 	@$(NODE) --test integration/bpf/fuzz_test.ts
 
-bench: setup tools ## tartan beside flannel's way and plain routing; build/bench.json (root)
+build/bench/bpf/vxlan-%.o: bpf/vxlan.c $(BPF_PARTS)
+	@mkdir -p $(@D)
+	@clang $(BPF_CFLAGS) -Wno-unused -Wno-unreachable-code -D$* -c $< -o $@
+
+bench: setup tools $(VARIANTS) ## tartan beside flannel's way and plain routing; writes docs/benchmarks.md (root)
 	@$(NODE) bench/main.ts
 
 fmt: ## format and fix what can be fixed

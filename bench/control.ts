@@ -6,16 +6,14 @@ import type { Host } from '../lab/host.ts';
 import { createLab, type Lab } from '../lab/lab.ts';
 import type { Running } from '../lab/process.ts';
 import { waitFor } from '../lab/ready.ts';
-import { openMaps } from '../src/bpf/generation.ts';
+import { median } from '../src/bench/statistics.ts';
 import { readPeers, removePeers, writePeers } from '../src/bpf/peer_maps.ts';
-import { listGenerations, pinsOf } from '../src/bpf/pins.ts';
 import { parsePrefix } from '../src/net/prefix.ts';
 import type { Peer } from '../src/plan/state.ts';
 import { openFileStore } from '../src/store/file.ts';
 import type { Figure } from './figures.ts';
-import { median } from './report.ts';
+import { manyPeers, mapsOf, peer, WIDE_CONFIG } from './peers.ts';
 
-const CONFIG = { Network: '10.0.0.0/8', SubnetLen: 24, Backend: { Type: 'vxlan' } };
 const MANY = 10_000;
 /** Operations in one etcd transaction: 128 at most by the server's default. */
 const TRANSACTION = 120;
@@ -87,14 +85,14 @@ async function measureWithEtcd(repeats: number): Promise<Figure[]> {
 
 async function joinFirst(lab: Lab): Promise<Host> {
   const host = lab.host('a');
-  await host.tartan(['init-config', '-'], { input: JSON.stringify(CONFIG) });
+  await host.tartan(['init-config', '-'], { input: JSON.stringify(WIDE_CONFIG) });
   await host.tartan(['join']);
   return host;
 }
 
 /** Milliseconds, the median; the peers are gone again afterwards. */
 function installMany(host: Host, repeats: number): number {
-  const peers = Array.from({ length: MANY }, (_, i) => peer(i));
+  const peers = manyPeers(MANY);
   const times: number[] = [];
   for (let i = 0; i < repeats; i++) {
     using maps = mapsOf(host);
@@ -109,13 +107,6 @@ function installMany(host: Host, repeats: number): number {
     );
   }
   return median(times);
-}
-
-function mapsOf(host: Host) {
-  const pins = pinsOf(host.bpffs, 'default');
-  const [generation] = listGenerations(pins);
-  if (generation === undefined) throw new Error(`nothing is pinned under ${pins.root}`);
-  return openMaps(pins, generation);
 }
 
 /** Milliseconds from now until `watch` tells of the peer; that it is in the map then is checked. */
@@ -154,17 +145,6 @@ function leaseOf({ publicIp, mac }: Peer): string {
     BackendType: 'vxlan',
     BackendData,
   });
-}
-
-/** From 10.128.0.0/24 on, each with a PublicIP and a MAC of its own. */
-function peer(number: number): Peer {
-  const [high, low] = [number >> 8, number & 255];
-  const hex = (byte: number) => byte.toString(16).padStart(2, '0');
-  return {
-    subnet: `10.${128 + high}.${low}.0/24`,
-    publicIp: `172.16.${high}.${low}`,
-    mac: `02:00:00:00:${hex(high)}:${hex(low)}`,
-  };
 }
 
 function residentMegabytes(pid: number): number {

@@ -1,71 +1,82 @@
 /**
- * `make bench`: tartan (T) beside flannel's way (B) and plain routing (N), in one run on one machine. All setups stand
- * at the same time and are measured in turn, so that what else the machine does hits them alike; the figures are
- * medians, and only their ratios mean anything elsewhere. With FLANNELD=path a real flanneld (F) joins in.
+ * `make bench`: tartan beside flannel's way and plain routing, in one run on one machine. All setups of a cell stand at
+ * the same time and are measured in turn, so that what else the machine does hits them alike; the figures are medians,
+ * and only their ratios mean anything elsewhere.
  */
-
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runMain } from '../lab/interrupt.ts';
-import type { Lab } from '../lab/lab.ts';
-import { waitForPing } from '../lab/traffic.ts';
+import { busySeconds } from '../src/bench/cpu_time.ts';
+import { formatChart } from './chart.ts';
+import { type Choices, type Part, readChoices } from './choices.ts';
 import { measureControl } from './control.ts';
-import { formatFigures } from './figures.ts';
-import { busySeconds, measurePackets, measureTcp } from './measure.ts';
-import { formatRows, formatVerdicts, judge, type Sample, summarize } from './report.ts';
-import { buildSetup, type Setup, setups, type Wire } from './setups.ts';
+import { type Figure, formatFigures } from './figures.ts';
+import { type Finding, type Sample, summarize } from './findings.ts';
+import { judge } from './goals.ts';
+import { describeMachine } from './machine.ts';
+import { measureCell, type Plan } from './matrix.ts';
+import { formatPage } from './page.ts';
+import { formatFindings, formatRows, formatVerdicts, type Report } from './report.ts';
+import { availableSetups } from './setups.ts';
+import { measureCosts } from './special/costs.ts';
+import { measureManyPeers } from './special/many_peers.ts';
+import { measureManyRules } from './special/many_rules.ts';
+import { measureNatRules } from './special/nat_rules.ts';
 import { measureTimings } from './timings.ts';
 
-const REPORT = `${import.meta.dirname}/../build/bench.json`;
-const REPEATS = Number(process.env.REPEATS || 3);
-const SECONDS = Number(process.env.SECONDS_PER_RUN || 3);
+const ROOT = `${import.meta.dirname}/..`;
+
+/** Each is measured by itself. */
+const SPECIAL: Partial<Record<Part, (plan: Plan) => Promise<Finding[]>>> = {
+  peers: measureManyPeers,
+  rules: measureManyRules,
+  nat: measureNatRules,
+  costs: measureCosts,
+};
 
 await runMain(async () => {
-  const all = setups(process.env.FLANNELD || null);
+  const choices = readChoices(process.env);
   const busyBefore = await busyShare();
   if (busyBefore > 0.1) {
     const percent = (100 * busyBefore).toFixed(0);
     console.log(`this machine is ${percent} % busy with other things: the ratios will be noise`);
   }
-  const samples: Sample[] = [];
-  for (const wire of ['veth', 'wire'] as const) samples.push(...(await measureWire(wire, all)));
-  console.log('\ncommands and control plane');
-  const repeats = Math.max(REPEATS, 5);
-  const figures = [...(await measureTimings(repeats)), ...(await measureControl(repeats))];
-
-  const rows = summarize(samples);
-  const verdicts = judge(rows);
-  mkdirSync(`${import.meta.dirname}/../build`, { recursive: true });
-  writeFileSync(
-    REPORT,
-    `${JSON.stringify({ busyBefore, rows, verdicts, figures, samples }, null, 2)}\n`,
-  );
-  const parts = [formatRows(rows), formatVerdicts(verdicts), formatFigures(figures)];
-  console.log(`\n${parts.join('\n\n')}\n\nbuild/bench.json has it all`);
+  const report = await measureAll(choices, busyBefore);
+  mkdirSync(`${ROOT}/build`, { recursive: true });
+  writeFileSync(`${ROOT}/build/bench.json`, `${JSON.stringify(report, null, 2)}\n`);
+  const { rows, findings, figures, verdicts } = report;
+  const tables = [formatRows(rows), formatFindings(findings), formatFigures(figures)];
+  console.log(`\n${[...tables, formatVerdicts(verdicts)].filter(Boolean).join('\n\n')}\n`);
+  console.log('build/bench.json has it all');
+  if (!choices.whole) return;
+  writeFileSync(`${ROOT}/docs/benchmarks.svg`, formatChart(rows));
+  writeFileSync(`${ROOT}/docs/benchmarks.md`, formatPage(report));
+  console.log('docs/benchmarks.md tells of it');
 });
 
-async function measureWire(wire: Wire, all: readonly Setup[]): Promise<Sample[]> {
-  await using labs = new AsyncDisposableStack();
-  const built: { setup: Setup; lab: Lab }[] = [];
-  for (const setup of all) {
-    const lab = labs.use(await buildSetup(setup, wire));
-    const [from, to] = lab.hosts.flatMap((host) => host.pods);
-    if (from && to) await waitForPing(from, to.address);
-    built.push({ setup, lab });
-  }
+async function measureAll(choices: Choices, busyBefore: number): Promise<Report> {
+  const { cells, letters, parts, repeats, seconds, flanneld, command } = choices;
+  const say = (text: string) => console.log(text);
+  const setups = await availableSetups(letters, flanneld, say);
+  const plan: Plan = { setups, repeats, seconds, say };
+
   const samples: Sample[] = [];
-  for (let repeat = 1; repeat <= REPEATS; repeat++) {
-    for (const { setup, lab } of built) {
-      const tcp = await measureTcp(lab, SECONDS);
-      const packetsPerSecond = await measurePackets(lab, SECONDS);
-      const { letter, name } = setup;
-      samples.push({ wire, letter, name, ...tcp, packetsPerSecond });
-      const rates = `${tcp.gigabitsPerSecond.toFixed(1)} Gb/s, ${(packetsPerSecond / 1e6).toFixed(2)} Mpps`;
-      console.log(`${wire} ${repeat}/${REPEATS} ${letter} ${name}: ${rates}`);
-    }
+  if (parts.includes('matrix'))
+    for (const cell of cells) samples.push(...(await measureCell(cell, plan)));
+  const findings: Finding[] = [];
+  for (const part of parts) findings.push(...((await SPECIAL[part]?.(plan)) ?? []));
+  const figures: Figure[] = [];
+  if (parts.includes('control')) {
+    say('commands and control plane');
+    const times = Math.max(repeats, 5);
+    figures.push(...(await measureTimings(times)), ...(await measureControl(times)));
   }
-  return samples;
+  const rows = summarize(samples);
+  const verdicts = judge(rows, findings);
+  const machine = describeMachine();
+  const run = { command, repeats, seconds, busyBefore };
+  return { machine, run, rows, findings, figures, verdicts, samples };
 }
 
 /** How much of all its CPUs the machine uses while this process waits for a second. */

@@ -1,115 +1,73 @@
+/** What was measured, as tables for a terminal. */
 import { formatTable } from '../lab/table.ts';
-import type { Wire } from './setups.ts';
+import type { Spread } from '../src/bench/statistics.ts';
+import type { Figure } from './figures.ts';
+import { type Finding, METRICS, type Metric, type Row, ratioOf, type Sample } from './findings.ts';
+import type { Verdict } from './goals.ts';
+import type { Machine } from './machine.ts';
 
-/** All that one repeat of one setup gave. */
-export interface Sample {
-  readonly wire: Wire;
-  readonly letter: string;
-  readonly name: string;
-  readonly gigabitsPerSecond: number;
-  readonly cpuSecondsPerGigabyte: number;
-  readonly packetsPerSecond: number;
+/** All of a run: what build/bench.json has. */
+export interface Report {
+  readonly machine: Machine;
+  readonly run: {
+    readonly command: string;
+    readonly repeats: number;
+    readonly seconds: number;
+    /** What part of the CPUs other things took before it began. */
+    readonly busyBefore: number;
+  };
+  readonly rows: readonly Row[];
+  readonly findings: readonly Finding[];
+  readonly figures: readonly Figure[];
+  readonly verdicts: readonly Verdict[];
+  readonly samples: readonly Sample[];
 }
 
-/** Medians over the repeats, and what they are beside flannel's way (B) and plain routing (N). */
-export interface Row extends Sample {
-  readonly tcpOfB: number;
-  readonly tcpOfN: number;
-  readonly packetsOfB: number;
-  readonly packetsOfN: number;
+/** `1.23 (1.20–1.31)` */
+export function formatSpread({ median, min, max }: Spread, digits: number): string {
+  const [a, b, c] = [median, min, max].map((value) => value.toFixed(digits));
+  return `${a} (${b}–${c})`;
 }
 
-export interface Verdict {
-  readonly wire: Wire;
-  readonly what: 'TCP' | '64-byte packets';
-  /** T / B. */
-  readonly ratio: number;
-  readonly target: number;
-  /** `void`: B itself is below 0.6 of N in TCP, so this machine was not fit to compare. */
-  readonly result: 'met' | 'missed' | 'void';
-}
-
-const TARGETS = {
-  veth: { TCP: 1.1, '64-byte packets': 1.2 },
-  wire: { TCP: 1.0, '64-byte packets': 1.1 },
-} as const;
-
-const LEAST_B_OF_N = 0.6;
-
-export function summarize(samples: readonly Sample[]): Row[] {
-  const rows: Row[] = [];
-  for (const wire of ['veth', 'wire'] as const) {
-    const ofWire = samples.filter((sample) => sample.wire === wire);
-    const letters = [...new Set(ofWire.map((sample) => sample.letter))];
-    const medians = letters.map((letter) => medianOf(ofWire.filter((s) => s.letter === letter)));
-    const [n, b] = ['N', 'B'].map((letter) => medians.find((m) => m.letter === letter));
-    for (const row of medians) {
-      rows.push({
-        ...row,
-        tcpOfB: row.gigabitsPerSecond / (b?.gigabitsPerSecond ?? Number.NaN),
-        tcpOfN: row.gigabitsPerSecond / (n?.gigabitsPerSecond ?? Number.NaN),
-        packetsOfB: row.packetsPerSecond / (b?.packetsPerSecond ?? Number.NaN),
-        packetsOfN: row.packetsPerSecond / (n?.packetsPerSecond ?? Number.NaN),
-      });
-    }
-  }
-  return rows;
-}
-
-export function judge(rows: readonly Row[]): Verdict[] {
-  return (['veth', 'wire'] as const).flatMap((wire) => {
-    const find = (letter: string) => rows.find((row) => row.wire === wire && row.letter === letter);
-    const [b, t] = [find('B'), find('T')];
-    if (!b || !t) return [];
-    const fit = b.tcpOfN >= LEAST_B_OF_N;
-    const verdict = (what: Verdict['what'], ratio: number): Verdict => {
-      const target = TARGETS[wire][what];
-      const result = fit ? (ratio >= target ? 'met' : 'missed') : 'void';
-      return { wire, what, ratio, target, result };
-    };
-    return [verdict('TCP', t.tcpOfB), verdict('64-byte packets', t.packetsOfB)];
-  });
+/** A setup's median beside another's; empty where one of them was not measured. */
+export function besideOf(rows: readonly Row[], row: Row, metric: Metric, beside: string): string {
+  const ratio = ratioOf(rows, { cell: row.cell, metric, of: row.letter, beside });
+  return ratio === null ? '' : ratio.toFixed(2);
 }
 
 export function formatRows(rows: readonly Row[]): string {
-  const head = ['wire', '', 'setup', 'TCP Gb/s', '/B', '/N', 'CPU s/GB', '64 B Mpps', '/B', '/N'];
-  const ratio = (value: number) => value.toFixed(2);
+  if (rows.length === 0) return '';
+  const shown: readonly Metric[] = ['tcp', 'tcp4', 'cpu', 'packets', 'latency'];
+  const head = shown.flatMap((metric) => [`${metric} ${METRICS[metric].unit}`, '/B', '/N']);
   const cells = rows.map((row) => [
-    row.wire,
-    row.letter,
-    row.name,
-    row.gigabitsPerSecond.toFixed(2),
-    ratio(row.tcpOfB),
-    ratio(row.tcpOfN),
-    row.cpuSecondsPerGigabyte.toFixed(3),
-    (row.packetsPerSecond / 1e6).toFixed(3),
-    ratio(row.packetsOfB),
-    ratio(row.packetsOfN),
+    row.cell,
+    `${row.letter} ${row.name}`,
+    ...shown.flatMap((metric) => [
+      row.values[metric].median.toFixed(METRICS[metric].digits),
+      besideOf(rows, row, metric, 'B'),
+      besideOf(rows, row, metric, 'N'),
+    ]),
   ]);
-  return formatTable([head, ...cells]);
+  return formatTable([['cell', 'setup', ...head], ...cells]);
+}
+
+export function formatFindings(findings: readonly Finding[]): string {
+  if (findings.length === 0) return '';
+  const cells = findings.map(({ what, unit, value }) => [what, formatSpread(value, 3), unit]);
+  return formatTable([['measured by itself', 'median (min–max)', ''], ...cells]);
 }
 
 export function formatVerdicts(verdicts: readonly Verdict[]): string {
-  const cells = verdicts.map(({ wire, what, ratio, target, result }) => [
-    ...[wire, what, ratio.toFixed(2), `≥ ${target.toFixed(1)}`, result],
+  const cells = verdicts.map((verdict) => [
+    verdict.goal,
+    figureOf(verdict),
+    verdict.target,
+    verdict.result,
   ]);
-  return formatTable([['wire', 'T / B', 'ratio', 'target', 'result'], ...cells]);
+  return formatTable([['goal', 'figure', 'target', 'result'], ...cells]);
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
-}
-
-function medianOf(samples: readonly Sample[]): Sample {
-  const [first] = samples;
-  if (!first) throw new RangeError('no samples');
-  return {
-    ...first,
-    gigabitsPerSecond: median(samples.map((sample) => sample.gigabitsPerSecond)),
-    cpuSecondsPerGigabyte: median(samples.map((sample) => sample.cpuSecondsPerGigabyte)),
-    packetsPerSecond: median(samples.map((sample) => sample.packetsPerSecond)),
-  };
+export function figureOf({ figure, unit }: Verdict): string {
+  if (figure === null) return '–';
+  return `${figure.toFixed(figure < 10 ? 2 : 0)}${unit === '' ? '' : ` ${unit}`}`;
 }

@@ -1,78 +1,190 @@
 /** The same two pods on the same kind of wire, connected in different ways. */
 
 import { flannelByHand, native } from '../lab/baseline.ts';
+import { TARTAN } from '../lab/host.ts';
 import { createLab, joinAll, type Lab, NETWORK_CONFIG } from '../lab/lab.ts';
 import type { LabOptions } from '../lab/options.ts';
-import { attachPods } from '../lab/pod.ts';
-import { waitFor } from '../lab/ready.ts';
+import { hostDevice } from '../lab/pod.ts';
+import { CommandError, type Environment, run } from '../lab/process.ts';
+import { waitForPing } from '../lab/traffic.ts';
+import type { Cell } from './cells.ts';
+import { runFlanneld } from './flanneld.ts';
+import { bothPods } from './measure.ts';
+
+/** In the order of the report. */
+export const SETUP_LETTERS = ['N', 'B', 'F', 'T', 'P', 'K', 'C', 'X'] as const;
+export type SetupLetter = (typeof SETUP_LETTERS)[number];
+
+/** Without MATRIX=full. */
+export const USUAL_LETTERS: readonly SetupLetter[] = ['N', 'B', 'T', 'P'];
 
 export interface Setup {
-  /** N, B, F or T: how the report calls it. */
-  readonly letter: string;
+  readonly letter: SetupLetter;
   readonly name: string;
   readonly store?: LabOptions['store'];
-  connect(lab: Lab): Promise<void>;
+  /** What the tartan of this checkout must have: words of its help. */
+  readonly needs?: { readonly help: readonly string[]; readonly word: string };
+  /** Where the host refuses it, it is left out. */
+  readonly optional?: boolean;
+  connect(lab: Lab, config?: NetworkConfig): Promise<void>;
 }
 
-/** N, B and T; with the path of a flanneld, F beside them. */
-export function setups(flanneld: string | null): Setup[] {
+/** A network config whose Backend a setup may add to. */
+export interface NetworkConfig {
+  readonly Network: string;
+  readonly SubnetLen?: number;
+  readonly Backend: { readonly Type: string };
+}
+
+/** All setups by letter. */
+export function setupsWith(flanneld: string | null): Record<SetupLetter, Setup> {
   const list: Setup[] = [
     { letter: 'N', name: 'plain routing', connect: native },
     { letter: 'B', name: "flannel's way, by hand", connect: flannelByHand },
-    { letter: 'T', name: 'tartan', connect: (lab) => joinAll(lab) },
+    {
+      letter: 'F',
+      name: 'flanneld',
+      store: 'etcd',
+      connect: (lab) => runFlanneld(lab, flanneld ?? 'flanneld'),
+    },
+    { letter: 'T', name: 'tartan', connect: (lab, config) => joinAll(lab, config) },
+    {
+      letter: 'P',
+      name: 'tartan, FastPath',
+      needs: { help: ['--help'], word: 'endpoint' },
+      connect: joinWithFastPath,
+    },
+    {
+      letter: 'K',
+      name: 'tartan, kernel mode',
+      needs: { help: ['join', '--help'], word: '--dataplane' },
+      connect: (lab, config) => joinIn('kernel', lab, config, { FLANNELD_DATAPLANE: 'kernel' }),
+    },
+    {
+      letter: 'C',
+      name: 'tartan, by clsact',
+      needs: { help: ['join', '--help'], word: '--attach' },
+      connect: (lab, config) => joinAll(lab, config, { FLANNELD_ATTACH: 'clsact' }),
+    },
+    {
+      letter: 'X',
+      name: 'tartan, with XDP',
+      needs: { help: ['join', '--help'], word: '--attach' },
+      optional: true,
+      connect: (lab, config) =>
+        joinAll(lab, config, { FLANNELD_ATTACH: 'xdp', FLANNELD_FORCE: 'true' }),
+    },
   ];
-  if (flanneld === null) return list;
-  return [
-    ...list,
-    { letter: 'F', name: 'flanneld', store: 'etcd', connect: (lab) => runFlanneld(lab, flanneld) },
-  ];
+  return Object.fromEntries(list.map((setup) => [setup.letter, setup])) as Record<
+    SetupLetter,
+    Setup
+  >;
 }
 
-export type Wire = 'veth' | 'wire';
+/** Those of the letters that this checkout can do; `say` hears of the others. */
+export async function availableSetups(
+  letters: readonly SetupLetter[],
+  flanneld: string | null,
+  say: (text: string) => void,
+): Promise<Setup[]> {
+  const all = setupsWith(flanneld);
+  const found: Setup[] = [];
+  for (const letter of letters) {
+    const setup = all[letter];
+    if (await isThere(setup)) found.push(setup);
+    else say(`${letter} ${setup.name}: left out, this tartan has no ${setup.needs?.word}`);
+  }
+  return found;
+}
 
-/** A lab of two hosts on one cable, connected and left alone. */
-export async function buildSetup(setup: Setup, wire: Wire): Promise<Lab> {
+async function isThere({ needs }: Setup): Promise<boolean> {
+  if (!needs) return true;
+  const { stdout } = await run([TARTAN, ...needs.help]);
+  return stdout.split(/[\s,]+/).includes(needs.word);
+}
+
+async function joinWithFastPath(lab: Lab, config: NetworkConfig = NETWORK_CONFIG): Promise<void> {
+  await joinAll(lab, { ...config, Backend: { ...config.Backend, FastPath: true } });
+  for (const host of lab.hosts) {
+    for (const [index, pod] of host.pods.entries())
+      await host.tartan(['endpoint', 'add', hostDevice(index), pod.address]);
+    await requireMode(lab, host.name, 'fastpath');
+  }
+}
+
+async function joinIn(
+  mode: string,
+  lab: Lab,
+  config: NetworkConfig | undefined,
+  env: Environment,
+): Promise<void> {
+  await joinAll(lab, config, env);
+  for (const { name } of lab.hosts) await requireMode(lab, name, mode, env);
+}
+
+/** A host that quietly took another mode would be measured under the wrong name. */
+async function requireMode(
+  lab: Lab,
+  hostName: string,
+  wanted: string,
+  env: Environment = {},
+): Promise<void> {
+  const { stdout } = await lab.host(hostName).tartan(['join'], { env });
+  const { mode } = JSON.parse(stdout) as { mode: string };
+  if (mode !== wanted) throw new Error(`host ${hostName} joined in mode ${mode}, not ${wanted}`);
+}
+
+export interface Built extends AsyncDisposable {
+  readonly setup: Setup;
+  readonly lab: Lab;
+}
+
+/**
+ * A lab of two hosts, connected, over which a ping has gone. `null`: the host refused an optional setup, and `say` has
+ * heard why.
+ */
+export async function buildSetup(
+  setup: Setup,
+  cell: Cell,
+  { say, config }: { say: (text: string) => void; config?: NetworkConfig },
+): Promise<Built | null> {
   const lab = await createLab({
     name: `bench${setup.letter.toLowerCase()}`,
-    underlay: 'pair',
-    wire: wire === 'wire',
+    hosts: 2,
+    underlay: cell.underlay === 'flat' ? 'pair' : 'routed',
+    mtu: cell.mtu,
+    wire: cell.wire === 'wire',
     store: setup.store ?? 'file',
   });
   try {
-    await setup.connect(lab);
+    await setup.connect(lab, config);
+    const [from, to] = bothPods(lab);
+    await waitForPing(from, to.address);
   } catch (error) {
     await lab.destroy();
-    throw error;
+    if (!setup.optional || !(error instanceof CommandError)) throw error;
+    say(`${setup.letter} ${setup.name}: left out, ${error.result.stderr.split('\n', 1)[0]}`);
+    return null;
   }
-  return lab;
+  return { setup, lab, [Symbol.asyncDispose]: () => lab.destroy() };
 }
 
-async function runFlanneld(lab: Lab, flanneld: string): Promise<void> {
-  const { etcd } = lab;
-  if (etcd === null) throw new Error('flanneld needs a lab with etcd');
-  await etcd.ctl(['put', '/coreos.com/network/config', JSON.stringify(NETWORK_CONFIG)]);
-  for (const host of lab.hosts) {
-    // By option alone: the host's FLANNELD_* variables are for tartan, and some flanneld does not know.
-    const unset = Object.keys(host.env).filter((name) => name.startsWith('FLANNELD_'));
-    host.start(
-      [
-        flanneld,
-        ...['-etcd-endpoints', etcd.endpoint, '-iface', host.device],
-        ...['-subnet-file', host.subnetFile],
-      ],
-      {
-        env: Object.fromEntries(unset.map((name) => [name, undefined])),
-        logFile: `${host.stateDir}.flanneld.log`,
-      },
-    );
+/** Several at once, so that what else the machine does hits them alike. */
+export async function buildSetups(
+  setups: readonly Setup[],
+  cell: Cell,
+  options: { say: (text: string) => void; config?: NetworkConfig },
+): Promise<{ built: Built[] } & AsyncDisposable> {
+  const stack = new AsyncDisposableStack();
+  try {
+    const built: Built[] = [];
+    for (const setup of setups) {
+      const one = await buildSetup(setup, cell, options);
+      if (one) built.push(stack.use(one));
+    }
+    return { built, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
   }
-  await Promise.all(
-    lab.hosts.map(async (host) => {
-      await waitFor(`flanneld on ${host.name} has its peer's route`, async () => {
-        const { stdout } = await host.exec(['ip', '-json', 'route', 'show', 'dev', 'flannel.1']);
-        return (JSON.parse(stdout) as unknown[]).length > 0;
-      });
-      await attachPods(host);
-    }),
-  );
 }

@@ -4,8 +4,8 @@ import { createLab, NETWORK_CONFIG } from '../lab/lab.ts';
 import type { StoreKind } from '../lab/options.ts';
 import { run } from '../lab/process.ts';
 import { waitFor } from '../lab/ready.ts';
+import { median } from '../src/bench/statistics.ts';
 import type { Figure } from './figures.ts';
-import { median } from './report.ts';
 
 /** How long the commands take, as a person at the keyboard would see it; medians of `repeats`. */
 export async function measureTimings(repeats: number): Promise<Figure[]> {

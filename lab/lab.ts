@@ -8,7 +8,7 @@ import { bpffsOf, folderOf, namespaceOf } from './names.ts';
 import { type Namespace, namespaceNamed } from './namespace.ts';
 import { type FullLabOptions, fillOptions, type LabOptions } from './options.ts';
 import { attachPods } from './pod.ts';
-import { run } from './process.ts';
+import { type Environment, run } from './process.ts';
 import { isInUse, readState, thisProcess, writeState } from './state.ts';
 import { planTopology, type Topology } from './topology.ts';
 
@@ -68,18 +68,22 @@ export function openLab(name: string): Lab {
   return describe(state.options, state.etcdPid);
 }
 
-/** Writes the network config, joins every host, and attaches the pods. */
-export async function joinAll(lab: Lab, config: object = NETWORK_CONFIG): Promise<void> {
+/** Writes the network config, joins every host, with `env` for options, and attaches the pods. */
+export async function joinAll(
+  lab: Lab,
+  config: object = NETWORK_CONFIG,
+  env: Environment = {},
+): Promise<void> {
   const [first] = lab.hosts;
   await first?.tartan(['init-config', '-'], { input: JSON.stringify(config) });
   await Promise.all(
     lab.hosts.map(async (host) => {
-      await host.tartan(['join']);
+      await host.tartan(['join'], { env });
       await attachPods(host);
     }),
   );
   // Those who joined first have not seen those who joined last; nothing of ours stays behind to tell them.
-  await Promise.all(lab.hosts.map((host) => host.tartan(['join'])));
+  await Promise.all(lab.hosts.map((host) => host.tartan(['join'], { env })));
 }
 
 function describe(options: FullLabOptions, etcdPid: number | null): Lab {
