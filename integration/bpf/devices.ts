@@ -5,9 +5,9 @@
 import { execFileSync } from 'node:child_process';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import { lookupElement, testRun, updateElement } from '../../src/sys/bpf.ts';
-import { createTcxLink, type Hook } from '../../src/sys/bpf_links.ts';
+import type { Hook } from '../../src/sys/bpf_links.ts';
 import { indexOfInterface, nameOfInterface } from '../../src/sys/interfaces.ts';
-import { close } from '../../src/sys/libc.ts';
+import { createClsact, putFilter } from '../../src/sys/tc.ts';
 import { compileAndLoad } from './compile.ts';
 import { encodeContext } from './context.ts';
 import { enterNewNamespace } from './namespace.ts';
@@ -78,9 +78,13 @@ export function makeDevices(): Devices {
   const own = compileAndLoad('devices.c', ['records'], [...PLACES, 'inject']);
   cleanUp.defer(() => own.close());
   const index = (device: string) => indexOfInterface(device) ?? 0;
+  // By filters, as kernels before 6.6 have no TCX; the namespace takes them along. The later ones come behind.
+  let priority = 1;
   const attach = (fd: number, device: string, hook: Hook) => {
-    const link = createTcxLink(fd, index(device), hook);
-    cleanUp.defer(() => close(link));
+    const at = { ifindex: index(device), hook };
+    createClsact(at.ifindex);
+    putFilter(at, { priority, handle: 1 }, { fd, name: `test${priority}` });
+    priority += 1;
   };
   attach(programs.programFd('vxlan_send'), SETTINGS.device, 'egress');
   attach(programs.programFd('vxlan_receive'), SETTINGS.underlay, 'ingress');

@@ -101,4 +101,10 @@ describe('group policy', { skip: missing('clang') }, () => {
     const steps = { tunnelSource: PEER.publicIp, mark: 7 };
     assert.equal(stage.markAfter('vxlan_check', decapsulated(), steps), 7);
   });
+
+  it('vxlan_check leaves the mark alone while GBP is off', () => {
+    using without = loadStage(plain);
+    const steps = { tunnelSource: PEER.publicIp, policy: 1, mark: 7 };
+    assert.equal(without.markAfter('vxlan_check', decapsulated(), steps), 7);
+  });
 });

@@ -99,8 +99,8 @@ describe('vxlan_send', { skip: missing() }, () => {
   it('does not follow a way that it was told long ago, however long', () => {
     const stale = { path_address: parseIpv4(PEER.publicIp), path_destination: '02:99:00:00:00:99' };
     const slot = slotOf(programs.maps, PEER.subnet) ?? assert.fail();
-    for (let part = 0; part < 16; part += 1) {
-      changeTraffic(programs.maps, slot, { ...stale, path_until: part * 2 ** 28 });
+    for (let part = 0; part < 4; part += 1) {
+      changeTraffic(programs.maps, slot, { ...stale, path_until: part * 2 ** 30 });
       assert.deepEqual(sendQuietly(sent()).subarray(0, 12), sent().subarray(0, 12));
     }
   });
