@@ -1,5 +1,7 @@
 import { DATAPLANES } from '../agent/dataplane.ts';
 import { DEFAULT_NETWORK } from '../agent/world.ts';
+import { type CommandName, EVERY, HOST, JOINED, NODE, type OptionSpec } from './option_spec.ts';
+import { STORE_OPTIONS } from './store_options.ts';
 import {
   choice,
   integer,
@@ -12,82 +14,11 @@ import {
   type Value,
 } from './values.ts';
 
-export type CommandName =
-  | 'init-config'
-  | 'join'
-  | 'renew'
-  | 'watch'
-  | 'endpoint'
-  | 'teardown'
-  | 'bench';
-
-/** One option: a flag, and a variable named after it. */
-export interface OptionSpec<T, D> {
-  readonly value: Value<T>;
-  /** What holds when neither the flag nor the variable is given. */
-  readonly initial: D;
-  readonly help: string;
-  readonly commands: readonly CommandName[];
-  readonly short?: string;
-}
-
-const ALL: readonly CommandName[] = ['init-config', 'join', 'renew', 'watch', 'teardown'];
-/** Those that print errors and logs: all. */
-const EVERY: readonly CommandName[] = [...ALL, 'endpoint', 'bench'];
-const HOST: readonly CommandName[] = ['join', 'watch', 'teardown'];
-const JOINED: readonly CommandName[] = ['join', 'renew', 'watch', 'endpoint', 'teardown'];
-const NODE: readonly CommandName[] = ['join', 'watch'];
+export type { CommandName, OptionSpec } from './option_spec.ts';
 
 /** Every option there is, by flag, in the order of the help. */
 export const OPTIONS = {
-  store: {
-    value: text('<kind:where>'),
-    initial: null,
-    help: 'where config and leases live: file:/path for the embedded store; without it, etcd',
-    commands: ALL,
-  },
-  'etcd-endpoints': {
-    value: list('<urls>'),
-    initial: null,
-    help: 'etcd servers, with commas between them (default: http://127.0.0.1:4001,http://127.0.0.1:2379)',
-    commands: ALL,
-  },
-  'etcd-prefix': {
-    value: text('<key>'),
-    initial: '/coreos.com/network',
-    help: 'etcd key under which config and leases live',
-    commands: ALL,
-  },
-  'etcd-keyfile': {
-    value: text('<path>'),
-    initial: null,
-    help: 'private key of the client certificate',
-    commands: ALL,
-  },
-  'etcd-certfile': {
-    value: text('<path>'),
-    initial: null,
-    help: 'client certificate to show to etcd',
-    commands: ALL,
-  },
-  'etcd-cafile': {
-    value: text('<path>'),
-    initial: null,
-    help: 'authority that signed the certificates of the etcd servers',
-    commands: ALL,
-  },
-  'etcd-username': {
-    value: text('<name>'),
-    initial: null,
-    help: 'user of etcd',
-    commands: ALL,
-  },
-  'etcd-password': {
-    value: text('<password>'),
-    initial: null,
-    help: 'password of that user; other users can see it in the process list, so prefer the variable',
-    commands: ALL,
-  },
+  ...STORE_OPTIONS,
   network: {
     value: networkName('<name>'),
     initial: DEFAULT_NETWORK,

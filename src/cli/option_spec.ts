@@ -1,0 +1,34 @@
+import type { Value } from './values.ts';
+
+export type CommandName =
+  | 'init-config'
+  | 'join'
+  | 'renew'
+  | 'watch'
+  | 'endpoint'
+  | 'teardown'
+  | 'bench';
+
+/** One option: a flag, and a variable named after it. */
+export interface OptionSpec<T, D> {
+  readonly value: Value<T>;
+  /** What holds when neither the flag nor the variable is given. */
+  readonly initial: D;
+  readonly help: string;
+  readonly commands: readonly CommandName[];
+  readonly short?: string;
+}
+
+/** Those that open a store. */
+export const WITH_STORE: readonly CommandName[] = [
+  'init-config',
+  'join',
+  'renew',
+  'watch',
+  'teardown',
+];
+/** Those that print errors and logs: all. */
+export const EVERY: readonly CommandName[] = [...WITH_STORE, 'endpoint', 'bench'];
+export const HOST: readonly CommandName[] = ['join', 'watch', 'teardown'];
+export const JOINED: readonly CommandName[] = ['join', 'renew', 'watch', 'endpoint', 'teardown'];
+export const NODE: readonly CommandName[] = ['join', 'watch'];
