@@ -1,13 +1,14 @@
 /** `tartan endpoint`: which pods FastPath is to serve on this host. */
-import { checkEndpoint, type WantedEndpoint } from './endpoint_check.ts';
+import { checkEndpoint, requireAddress, type WantedEndpoint } from './endpoint_check.ts';
 import { type EndpointRecord, readEndpointFile, updateEndpointFile } from './endpoint_file.ts';
 import {
   type EndpointWorld,
+  isInside,
   type Obstacle,
   planEndpoints,
   syncEndpointsAlone,
 } from './endpoint_sync.ts';
-import { resolveEndpoints, withoutVanished } from './endpoints.ts';
+import { isCableOf, resolveEndpoints, withoutVanished } from './endpoints.ts';
 import { requireJoined } from './renew.ts';
 import {
   type HostState,
@@ -66,12 +67,13 @@ export async function removeEndpoint(
   unwanted: { readonly interface: string; readonly address: string | null },
 ): Promise<EndpointRemoved> {
   const { inode } = await requireMember(places);
+  if (unwanted.address !== null) requireAddress(unwanted.address);
   let removed: readonly EndpointRecord[] = [];
   await updateEndpointFile(world.lockFile, places, inode, async (found) => {
     const interfaces = await world.host.readInterfaces();
     const records = withoutVanished(found, interfaces);
-    const nameOf = ({ index }: EndpointRecord) =>
-      interfaces.find((link) => link.index === index)?.name;
+    const nameOf = (record: EndpointRecord) =>
+      interfaces.find((link) => isCableOf(record, link))?.name;
     removed = records.filter(
       (record) =>
         nameOf(record) === unwanted.interface &&
@@ -89,7 +91,7 @@ export async function listEndpoints(
   { kernel, host }: EndpointWorld,
   places: Places,
 ): Promise<{ readonly endpoints: readonly EndpointRow[] }> {
-  const { inode } = await requireMember(places);
+  const { inode, state } = await requireMember(places);
   const records = await readEndpointFile(places, inode);
   const endpoints = resolveEndpoints(records, await host.readInterfaces());
   const { ops, obstacle } = planEndpoints(await kernel.observe(), endpoints);
@@ -98,7 +100,10 @@ export async function listEndpoints(
   const rows = records.map(({ address, interface: name }) => {
     const found = endpoints.find((endpoint) => endpoint.address === address);
     if (found === undefined) return rowOf({ address, interface: name }, 'the interface is gone');
-    return rowOf({ address, interface: found.device }, behind);
+    const outside = isInside(state.subnet, address)
+      ? null
+      : `it is outside this host's subnet, ${state.subnet}`;
+    return rowOf({ address, interface: found.device }, outside ?? behind);
   });
   return { endpoints: rows };
 }

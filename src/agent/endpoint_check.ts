@@ -28,12 +28,12 @@ export function checkEndpoint(
   { interface: name, address }: WantedEndpoint,
   { state, interfaces, records }: EndpointScene,
 ): EndpointRecord {
-  const { index } = requireCable(name, state, interfaces);
+  const { index, mac } = requireCable(name, state, interfaces);
   requireOwnAddress(address, state, interfaces);
   const holder = records.find((record) => record.address === address);
   if (holder === undefined) {
     requirePlace(address, records);
-    return { address, interface: name, index };
+    return { address, interface: name, index, mac };
   }
   if (holder.index === index) return holder;
   const holderName = interfaces.find((link) => link.index === holder.index)?.name;
@@ -64,7 +64,7 @@ function requireCable(
   const link = interfaces.find((candidate) => candidate.name === name);
   if (link === undefined) {
     const veths = interfaces.filter(
-      ({ leadsElsewhere, kind }) => leadsElsewhere && kind === 'veth',
+      (veth) => veth.leadsElsewhere && veth.kind === 'veth' && veth.name !== state.interface,
     );
     throw new TartanError(
       'INTERFACE',
@@ -93,18 +93,22 @@ function requireCable(
   );
 }
 
+/** @throws TartanError `USAGE` */
+export function requireAddress(address: string): void {
+  if (isIpv4(address)) return;
+  throw new TartanError(
+    'USAGE',
+    `"${address}" is not an IPv4 address`,
+    "Give the pod's address, such as 10.5.52.7.",
+  );
+}
+
 function requireOwnAddress(
   address: string,
   { subnet }: HostState,
   interfaces: readonly HostInterface[],
 ): void {
-  if (!isIpv4(address)) {
-    throw new TartanError(
-      'USAGE',
-      `"${address}" is not an IPv4 address`,
-      `Give the pod's address in ${subnet}.`,
-    );
-  }
+  requireAddress(address);
   const prefix = parsePrefix(subnet);
   const number = parseIpv4(address);
   if (!prefixContains(prefix, number)) {

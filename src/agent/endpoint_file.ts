@@ -3,6 +3,7 @@ import { watch } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { TartanError } from '../errors.ts';
 import { makeFolders } from '../folders.ts';
+import { isIpv4 } from '../net/ipv4.ts';
 import { readIfPresent, removeFile, writeAtomically } from './atomic_file.ts';
 import { type LockFile, takeLock } from './lock.ts';
 import { networkFolder } from './state_file.ts';
@@ -14,8 +15,9 @@ export interface EndpointRecord {
   readonly address: string;
   /** The host's end of its cable: the name it had. */
   readonly interface: string;
-  /** Its index, by which it is known: a later interface of the same name is another one. */
+  /** Its index and MAC, by which it is known: names are used again, and indexes that came with the other end are too. */
   readonly index: number;
+  readonly mac: string;
 }
 
 interface EndpointFile {
@@ -74,8 +76,14 @@ function parse(text: string): EndpointFile | null {
 }
 
 function isRecord(value: Partial<EndpointRecord> | null): boolean {
-  const { address, interface: name, index } = value ?? {};
-  return typeof address === 'string' && typeof name === 'string' && Number.isInteger(index);
+  const { address, interface: name, index, mac } = value ?? {};
+  return (
+    typeof address === 'string' &&
+    isIpv4(address) &&
+    typeof name === 'string' &&
+    typeof mac === 'string' &&
+    Number.isInteger(index)
+  );
 }
 
 /**

@@ -2,6 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { endpointAttachments } from '../backend/fast_path.ts';
 import { TartanError } from '../errors.ts';
+import { parseIpv4 } from '../net/ipv4.ts';
+import { parsePrefix, prefixContains } from '../net/prefix.ts';
 import { diff } from '../plan/diff.ts';
 import type { Op } from '../plan/op.ts';
 import { type Endpoint, generationName, type ObservedState } from '../plan/state.ts';
@@ -74,7 +76,8 @@ export function planEndpoints(
   const found = findGeneration(observed);
   if (typeof found === 'string') return { ops: [], obstacle: found };
   const { settings, peers } = found;
-  const served = settings.fastPath ? endpoints : [];
+  const inside = ({ address }: Endpoint) => isInside(settings.ownSubnet, address);
+  const served = settings.fastPath ? endpoints.filter(inside) : [];
   const ops = diff(
     {
       links: observed.links.filter((link) => link.kind === 'vxlan'),
@@ -96,6 +99,11 @@ export function planEndpoints(
     observed,
   ).filter(concernsEndpoints);
   return { ops, obstacle: settings.fastPath ? null : OFF };
+}
+
+/** Those added under an earlier subnet of this host are not served. */
+export function isInside(subnet: string, address: string): boolean {
+  return prefixContains(parsePrefix(subnet), parseIpv4(address));
 }
 
 const OFF =

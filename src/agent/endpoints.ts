@@ -1,7 +1,10 @@
 /** The endpoints as they are now: what was added, as far as its interfaces are still there. */
+
+import { messageOf, TartanError } from '../errors.ts';
 import type { HostInterface, HostReader } from '../kernel/contract.ts';
 import type { Endpoint } from '../plan/state.ts';
 import { type EndpointRecord, readEndpointFile, updateEndpointFile } from './endpoint_file.ts';
+import type { Log } from './log.ts';
 import { networkNamespaceInode } from './state_file.ts';
 import type { Places, World } from './world.ts';
 
@@ -12,15 +15,52 @@ export async function surveyEndpoints(host: HostReader, places: Places): Promise
   return resolveEndpoints(records, await host.readInterfaces());
 }
 
+/** What each log was last told of a list that cannot be read: `watch` looks at it all the time. */
+const told = new WeakMap<Log, string>();
+
+/** Without endpoints, where their list cannot be read: a host must not fall out of step for want of it. */
+async function readOrWarn(
+  log: Log,
+  places: Places,
+  inode: number,
+): Promise<readonly EndpointRecord[]> {
+  try {
+    const records = await readEndpointFile(places, inode);
+    told.delete(log);
+    return records;
+  } catch (error) {
+    if (!(error instanceof TartanError) || error.code !== 'FILE') throw error;
+    const message = `no endpoint is served: ${messageOf(error)}`;
+    if (told.get(log) !== message) log.warn(message, { hint: error.hint });
+    told.set(log, message);
+    return [];
+  }
+}
+
+/** The endpoints as {@link surveyEndpoints} finds them; none, and a warning, where their list cannot be read. */
+export async function surveyEndpointsOrWarn(
+  { host, log }: Pick<World, 'host' | 'log'>,
+  places: Places,
+): Promise<Endpoint[]> {
+  const records = await readOrWarn(log, places, await networkNamespaceInode());
+  if (records.length === 0) return [];
+  return resolveEndpoints(records, await host.readInterfaces());
+}
+
+/** Whether an interface is the cable that was added. An index is used again where an interface brings its own along. */
+export function isCableOf({ index, mac }: EndpointRecord, link: HostInterface): boolean {
+  return link.index === index && link.mac === mac && link.kind === 'veth' && link.leadsElsewhere;
+}
+
 /** In the plan's words, those left out whose interface is gone. */
 export function resolveEndpoints(
   records: readonly EndpointRecord[],
   interfaces: readonly HostInterface[],
 ): Endpoint[] {
-  const byIndex = new Map(interfaces.map((link) => [link.index, link]));
   const byName = new Map(interfaces.map((link) => [link.name, link]));
-  return records.flatMap(({ address, index }) => {
-    const link = byIndex.get(index);
+  return records.flatMap((record) => {
+    const { address } = record;
+    const link = interfaces.find((candidate) => isCableOf(record, candidate));
     if (link === undefined) return [];
     const bridge = link.master === null ? undefined : byName.get(link.master);
     return [{ address, device: link.name, gatewayMac: (bridge ?? link).mac }];
@@ -29,11 +69,11 @@ export function resolveEndpoints(
 
 /** Forgets endpoints whose interface is gone. @returns whether there were any */
 export async function pruneEndpoints(
-  { host, lockFile }: Pick<World, 'host' | 'lockFile'>,
+  { host, lockFile, log }: Pick<World, 'host' | 'lockFile' | 'log'>,
   places: Places,
 ): Promise<boolean> {
   const inode = await networkNamespaceInode();
-  const records = await readEndpointFile(places, inode);
+  const records = await readOrWarn(log, places, inode);
   if (records.length === 0) return false;
   const interfaces = await host.readInterfaces();
   if (withoutVanished(records, interfaces) === records) return false;
@@ -48,7 +88,6 @@ export function withoutVanished(
   records: readonly EndpointRecord[],
   interfaces: readonly HostInterface[],
 ): readonly EndpointRecord[] {
-  const there = new Set(interfaces.map(({ index }) => index));
-  const left = records.filter(({ index }) => there.has(index));
+  const left = records.filter((record) => interfaces.some((link) => isCableOf(record, link)));
   return left.length === records.length ? records : left;
 }

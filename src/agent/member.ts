@@ -4,7 +4,7 @@ import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import { type PeerChange, sameAttributes } from '../lease/peers.ts';
 import type { Converger } from './converge.ts';
 import { countPeers } from './dataplane.ts';
-import { pruneEndpoints, surveyEndpoints } from './endpoints.ts';
+import { pruneEndpoints, surveyEndpointsOrWarn } from './endpoints.ts';
 import { type Herald, leaseDetail } from './events.ts';
 import type { Following } from './follow.ts';
 import { renewLease } from './renewal.ts';
@@ -119,7 +119,7 @@ export async function reconcile(member: Member): Promise<void> {
 /** Brings the endpoints in the kernel in step with what was added and removed. */
 export async function syncEndpoints(member: Member): Promise<void> {
   const { world, settings, converger } = member;
-  const endpoints = await surveyEndpoints(world.host, settings);
+  const endpoints = await surveyEndpointsOrWarn(world, settings);
   member.found = { ...member.found, node: { ...member.found.node, endpoints } };
   await converger.converge(desireNow(member));
 }

@@ -11,7 +11,7 @@ import type { LeaseRequest } from './acquire.ts';
 import { readIfPresent } from './atomic_file.ts';
 import { chooseAttach } from './attach_choice.ts';
 import type { Converger } from './converge.ts';
-import { surveyEndpoints } from './endpoints.ts';
+import { surveyEndpointsOrWarn } from './endpoints.ts';
 import { surveyNetfilter } from './netfilter.ts';
 import { requireApart } from './other_networks.ts';
 import { readState, statePath } from './state_file.ts';
@@ -61,7 +61,7 @@ export async function surveyNode(
     links,
     dataplane,
     attach: await surveyAttach(world, settings, dataplane, underlay.interface.name),
-    endpoints: await surveyEndpoints(world.host, settings),
+    endpoints: await surveyEndpointsOrWarn(world, settings),
     netfilter: await surveyNetfilter(world.host, config, earlier?.netfilter ?? null),
   };
 }

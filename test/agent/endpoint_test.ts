@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { addEndpoint, listEndpoints, removeEndpoint } from '../../src/agent/endpoint.ts';
 import { endpointFilePath, readEndpointFile } from '../../src/agent/endpoint_file.ts';
 import { planEndpoints } from '../../src/agent/endpoint_sync.ts';
-import { surveyEndpoints } from '../../src/agent/endpoints.ts';
+import { surveyEndpoints, surveyEndpointsOrWarn } from '../../src/agent/endpoints.ts';
 import { networkNamespaceInode, statePath, writeState } from '../../src/agent/state_file.ts';
 import { mapLayouts } from '../../src/bpf/layouts.gen.ts';
 import { TartanError } from '../../src/errors.ts';
@@ -147,7 +147,49 @@ test('an address whose interface has vanished goes to the next one', async () =>
   const wanted = { interface: 'v1', address: '10.5.52.2' };
   assert.equal((await addEndpoint(world, host.settings, wanted)).changed, true);
   const records = await readEndpointFile(host.settings, await networkNamespaceInode());
-  assert.deepEqual(records, [{ address: '10.5.52.2', interface: 'v1', index: 21 }]);
+  const mac = '02:00:00:00:00:03';
+  assert.deepEqual(records, [{ address: '10.5.52.2', interface: 'v1', index: 21, mac }]);
+});
+
+test('an index that is used again makes no endpoint of another interface', async () => {
+  const { host } = await joinedHost();
+  await using _ = host;
+  await add(host, 'v2', '10.5.52.2');
+  for (const change of [
+    { name: 'v3', mac: '02:00:00:00:00:33' },
+    { kind: '', name: 'eth1' },
+    { leadsElsewhere: false },
+  ]) {
+    const later = INTERFACES.map((link) => (link.name === 'v2' ? { ...link, ...change } : link));
+    assert.deepEqual(await surveyEndpoints(hostOf(later), host.settings), []);
+  }
+  const renamed = INTERFACES.map((link) => (link.name === 'v2' ? { ...link, name: 'v9' } : link));
+  const [endpoint] = await surveyEndpoints(hostOf(renamed), host.settings);
+  assert.equal(endpoint?.device, 'v9');
+});
+
+test('a list that cannot be read is warned of once, and leaves the rest of the host in step', async () => {
+  const { host } = await joinedHost();
+  await using _ = host;
+  const path = endpointFilePath(host.settings);
+  await mkdir(join(path, '..'), { recursive: true });
+  const bad = '{"address":"banana","interface":"v1","index":11,"mac":"02:00:00:00:00:03"}';
+  await writeFile(path, `{"version":1,"networkNamespace":1,"endpoints":[${bad}]}`);
+  const warnings: string[] = [];
+  const log = { ...host.world.log, warn: (message: string) => void warnings.push(message) };
+  for (let look = 0; look < 2; look++)
+    assert.deepEqual(await surveyEndpointsOrWarn({ ...host.world, log }, host.settings), []);
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] ?? '', /no endpoint is served: .*endpoints\.json is not a list/);
+});
+
+test('one that was added under an earlier subnet does not keep the others from being served', () => {
+  const inside = { address: '10.5.52.2', device: 'v1', gatewayMac: '02:00:00:00:00:44' };
+  const outside = { ...inside, address: '10.9.0.2', device: 'v2' };
+  const { ops, obstacle } = planEndpoints(observedWith({ fastPath: true }), [inside, outside]);
+  assert.equal(obstacle, null);
+  const written = ops.flatMap((op) => (op.op === 'endpoints.write' ? op.endpoints : []));
+  assert.deepEqual(written, [inside]);
 });
 
 test('adds that run at once are all written down', async () => {
