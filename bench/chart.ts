@@ -15,8 +15,10 @@ const COLORS: Readonly<Record<string, string>> = {
   X: '#c25a8a',
 };
 
-const [BAR, GAP, GROUP_GAP, HEIGHT] = [16, 3, 26, 180];
-const [LEFT, TOP, BOTTOM] = [44, 46, 44];
+const [BAR, GAP, GROUP_GAP, HEIGHT] = [14, 3, 34, 150];
+const [LEFT, TOP, BOTTOM] = [44, 26, 30];
+const LEGEND_HEIGHT = 40;
+const LEAST_WIDTH = 640;
 
 interface Bar {
   readonly letter: string;
@@ -26,54 +28,62 @@ interface Bar {
   readonly high: number;
 }
 
+/** The bars of one cell of the matrix. */
 interface Group {
-  readonly title: string;
-  readonly subtitle: string;
+  readonly cell: string;
   readonly bars: readonly Bar[];
 }
 
+/** A panel for each metric, one below the other: its bars stand by cell. */
 export function formatChart(rows: readonly Row[]): string {
-  const groups = groupsOf(rows);
-  const most = Math.max(1.2, ...groups.flatMap(({ bars }) => bars.map(({ high }) => high)));
-  const y = (value: number) => TOP + HEIGHT * (1 - value / most);
-  let x = LEFT + GROUP_GAP / 2;
-  const parts: string[] = [];
-  for (const group of groups) {
-    const start = x;
-    for (const bar of group.bars) {
-      parts.push(drawBar(bar, x, y));
-      x += BAR + GAP;
-    }
-    const middle = (start + x - GAP) / 2;
-    parts.push(text(middle, TOP + HEIGHT + 16, group.title, 'middle'));
-    parts.push(text(middle, TOP + HEIGHT + 30, group.subtitle, 'middle', 0.7));
-    x += GROUP_GAP;
-  }
-  const [width, height] = [x, TOP + HEIGHT + BOTTOM];
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11" fill="#808080">
+  const panels = SHOWN.map((metric) => ({ metric, groups: groupsOf(rows, metric) }));
+  const widths = panels.map(({ groups }) =>
+    groups.reduce((sum, { bars }) => sum + bars.length * (BAR + GAP) + GROUP_GAP, LEFT),
+  );
+  const width = Math.max(LEAST_WIDTH, legendWidth(rows), ...widths);
+  const panelHeight = TOP + HEIGHT + BOTTOM;
+  const height = LEGEND_HEIGHT + panels.length * panelHeight;
+  const drawn = panels.map(({ metric, groups }, number) => {
+    const down = LEGEND_HEIGHT + number * panelHeight;
+    return `<g transform="translate(0 ${down})">\n${drawPanel(metric, groups, width)}\n</g>`;
+  });
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width.toFixed(0)} ${height}" font-family="sans-serif" font-size="11" fill="#808080">
 <title>Throughput beside plain routing</title>
-${drawAxis(width, most, y)}
 ${drawLegend(rows)}
-${parts.join('\n')}
+${drawn.join('\n')}
 </svg>
 `;
 }
 
-function groupsOf(rows: readonly Row[]): Group[] {
+function groupsOf(rows: readonly Row[], metric: Metric): Group[] {
   const cells = [...new Set(rows.map(({ cell }) => cell))];
   return cells.flatMap((cell) => {
     const ofCell = rows.filter((row) => row.cell === cell);
-    const native = ofCell.find(({ letter }) => letter === 'N');
-    if (!native) return [];
-    return SHOWN.map((metric) => {
-      const one = native.values[metric].median;
-      const bars = ofCell.map(({ letter, name, values }) => {
-        const { median, min, max } = values[metric];
-        return { letter, name, value: median / one, low: min / one, high: max / one };
-      });
-      return { title: METRICS[metric].name, subtitle: cell, bars };
+    const one = ofCell.find(({ letter }) => letter === 'N')?.values[metric].median;
+    if (one === undefined) return [];
+    const bars = ofCell.map(({ letter, name, values }) => {
+      const { median, min, max } = values[metric];
+      return { letter, name, value: median / one, low: min / one, high: max / one };
     });
+    return [{ cell, bars }];
   });
+}
+
+function drawPanel(metric: Metric, groups: readonly Group[], width: number): string {
+  const most = Math.max(1.2, ...groups.flatMap(({ bars }) => bars.map(({ high }) => high)));
+  const y = (value: number) => TOP + HEIGHT * (1 - value / most);
+  const parts = [text(LEFT, 14, METRICS[metric].name, 'start'), drawAxis(width, most, y)];
+  let x = LEFT + GROUP_GAP / 2;
+  for (const { cell, bars } of groups) {
+    const start = x;
+    for (const bar of bars) {
+      parts.push(drawBar(bar, x, y));
+      x += BAR + GAP;
+    }
+    parts.push(text((start + x - GAP) / 2, TOP + HEIGHT + 16, cell, 'middle'));
+    x += GROUP_GAP;
+  }
+  return parts.join('\n');
 }
 
 function drawBar({ letter, name, value, low, high }: Bar, x: number, y: (v: number) => number) {
@@ -84,12 +94,13 @@ function drawBar({ letter, name, value, low, high }: Bar, x: number, y: (v: numb
 }
 
 function drawAxis(width: number, most: number, y: (value: number) => number): string {
+  const step = most > 3 ? 1 : 0.25;
   const lines = [];
-  for (let tick = 0; tick <= most; tick += 0.25) {
+  for (let tick = 0; tick <= most; tick += step) {
     const at = y(tick).toFixed(1);
     const opacity = tick === 1 ? 0.9 : 0.25;
     lines.push(
-      `<path d="M${LEFT} ${at}H${width}" stroke="#808080" stroke-opacity="${opacity}"/>`,
+      `<path d="M${LEFT} ${at}H${width.toFixed(0)}" stroke="#808080" stroke-opacity="${opacity}"/>`,
       text(LEFT - 6, Number(at) + 4, tick.toFixed(2), 'end'),
     );
   }
@@ -97,17 +108,29 @@ function drawAxis(width: number, most: number, y: (value: number) => number): st
 }
 
 function drawLegend(rows: readonly Row[]): string {
-  const names = new Map(rows.map(({ letter, name }) => [letter, name]));
   let x = LEFT;
   const parts = [text(LEFT, 14, 'beside plain routing (N = 1); more is better', 'start')];
-  for (const [letter, name] of names) {
+  for (const [letter, name] of namesOf(rows)) {
     parts.push(
-      `<rect x="${x}" y="22" width="10" height="10" fill="${COLORS[letter] ?? '#808080'}"/>`,
+      `<rect x="${x.toFixed(1)}" y="22" width="10" height="10" fill="${COLORS[letter] ?? '#808080'}"/>`,
       text(x + 14, 31, `${letter} ${name}`, 'start'),
     );
-    x += 30 + 6.2 * (name.length + 2);
+    x += legendPart(name);
   }
   return parts.join('\n');
+}
+
+function namesOf(rows: readonly Row[]): Map<string, string> {
+  return new Map(rows.map(({ letter, name }) => [letter, name]));
+}
+
+/** As wide as its words are, about. */
+function legendPart(name: string): number {
+  return 30 + 6.2 * (name.length + 2);
+}
+
+function legendWidth(rows: readonly Row[]): number {
+  return [...namesOf(rows).values()].reduce((sum, name) => sum + legendPart(name), LEFT);
 }
 
 function text(x: number, y: number, words: string, anchor: string, opacity = 1): string {

@@ -46,7 +46,8 @@ await runMain(async () => {
   mkdirSync(`${ROOT}/build`, { recursive: true });
   writeFileSync(`${ROOT}/build/bench.json`, `${JSON.stringify(report, null, 2)}\n`);
   const { rows, findings, figures, verdicts } = report;
-  const tables = [formatRows(rows), formatFindings(findings), formatFigures(figures)];
+  const tables = [formatRows(rows), formatFindings(findings)];
+  if (figures.length > 0) tables.push(formatFigures(figures));
   console.log(`\n${[...tables, formatVerdicts(verdicts)].filter(Boolean).join('\n\n')}\n`);
   console.log('build/bench.json has it all');
   if (!choices.whole) return;
@@ -57,9 +58,15 @@ await runMain(async () => {
 
 async function measureAll(choices: Choices, busyBefore: number): Promise<Report> {
   const { cells, letters, parts, repeats, seconds, flanneld, command } = choices;
+  const machine = describeMachine();
   const say = (text: string) => console.log(text);
-  const setups = await availableSetups(letters, flanneld, say);
-  const plan: Plan = { setups, repeats, seconds, say };
+  const remarks: string[] = [];
+  const leaveOut = (remark: string) => {
+    remarks.push(remark);
+    say(remark);
+  };
+  const setups = await availableSetups(letters, flanneld, leaveOut);
+  const plan: Plan = { setups, repeats, seconds, say, leaveOut };
 
   const samples: Sample[] = [];
   if (parts.includes('matrix'))
@@ -74,9 +81,17 @@ async function measureAll(choices: Choices, busyBefore: number): Promise<Report>
   }
   const rows = summarize(samples);
   const verdicts = judge(rows, findings);
-  const machine = describeMachine();
   const run = { command, repeats, seconds, busyBefore };
-  return { machine, run, rows, findings, figures, verdicts, samples };
+  return {
+    machine,
+    run,
+    rows,
+    findings,
+    figures,
+    verdicts,
+    samples,
+    remarks: [...new Set(remarks)],
+  };
 }
 
 /** How much of all its CPUs the machine uses while this process waits for a second. */

@@ -12,11 +12,13 @@ export interface Plan {
   /** Of one run. */
   readonly seconds: number;
   say(text: string): void;
+  /** Hears of what is not measured, and why. */
+  leaveOut(remark: string): void;
 }
 
 export async function measureCell(cell: Cell, plan: Plan): Promise<Sample[]> {
-  const { setups, repeats, seconds, say } = plan;
-  await using labs = await buildSetups(setups, cell, { say });
+  const { setups, repeats, seconds, say, leaveOut } = plan;
+  await using labs = await buildSetups(setups, cell, { leaveOut });
   const samples: Sample[] = [];
   for (let repeat = 1; repeat <= repeats; repeat++) {
     for (const built of labs.built) {

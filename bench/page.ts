@@ -13,7 +13,8 @@ Written by \`make bench\`. Do not edit.
 ${[
   `- Machine: ${machine.cpu}, ${machine.cpuCount} CPUs, ${machine.memoryGigabytes} GiB; Linux ${machine.kernel}`,
   `- Date: ${machine.date}; commit ${machine.commit}`,
-  `- Command: \`${run.command}\` (${run.repeats} repeats of ${run.seconds} s; other things took ${(100 * run.busyBefore).toFixed(0)} % of the CPUs before it began)`,
+  `- Command: \`${run.command}\` (${run.repeats} × ${run.seconds} s, TCP of whole seconds; other things took ${(100 * run.busyBefore).toFixed(0)} % of the CPUs before it began)`,
+  ...doubtsOf(report).map((doubt) => `- **${doubt}**`),
 ].join('\n')}
 
 Two hosts are two network namespaces, a pod on each is a third and a fourth. **N** is plain kernel routing without a
@@ -46,7 +47,7 @@ ${table(['what', 'median', 'target'], figures.map(figureRow))}
 
 ## How it is measured
 
-- **TCP** is iperf3 with cubic and writes of 1 MB; the first half second does not count. Writes of iperf3's default size
+- **TCP** is iperf3 with cubic and writes of 1 MB; the first second does not count. Writes of iperf3's default size
   end in two small packets each, and each of those costs a wake-up: that would measure the sender.
 - **CPU a gigabyte** is what the whole machine spent, sender, receiver and everything between.
 - **Packets** are UDP in IP packets of 64 bytes, sent by one core as fast as it can by \`sendmmsg\`; those count that the
@@ -61,6 +62,17 @@ ${table(['what', 'median', 'target'], figures.map(figureRow))}
 What the figures do not say: nothing here leaves the machine, so neither a network card's offloads nor its interrupts
 are in them; and two CPUs are few.
 `;
+}
+
+/** What keeps a reader from relying on the figures. */
+function doubtsOf({ run, remarks }: Report): string[] {
+  return [
+    ...(run.busyBefore > 0.1 ? ['The machine was busy with other things: these are noise.'] : []),
+    ...(run.seconds < 1 || run.repeats < 3
+      ? ['A short run: it shows that all can be measured; the figures do not hold.']
+      : []),
+    ...remarks.map((remark) => `Left out: ${remark}.`),
+  ];
 }
 
 function cellSection(rows: readonly Row[], cell: string): string {

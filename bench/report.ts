@@ -21,6 +21,8 @@ export interface Report {
   readonly figures: readonly Figure[];
   readonly verdicts: readonly Verdict[];
   readonly samples: readonly Sample[];
+  /** What was left out, and why. */
+  readonly remarks: readonly string[];
 }
 
 /** `1.23 (1.20–1.31)` */

@@ -81,18 +81,18 @@ export function setupsWith(flanneld: string | null): Record<SetupLetter, Setup> 
   >;
 }
 
-/** Those of the letters that this checkout can do; `say` hears of the others. */
+/** Those of the letters that this checkout can do; `leaveOut` hears of the others. */
 export async function availableSetups(
   letters: readonly SetupLetter[],
   flanneld: string | null,
-  say: (text: string) => void,
+  leaveOut: (remark: string) => void,
 ): Promise<Setup[]> {
   const all = setupsWith(flanneld);
   const found: Setup[] = [];
   for (const letter of letters) {
     const setup = all[letter];
     if (await isThere(setup)) found.push(setup);
-    else say(`${letter} ${setup.name}: left out, this tartan has no ${setup.needs?.word}`);
+    else leaveOut(`${letter} ${setup.name}, this tartan has no ${setup.needs?.word}`);
   }
   return found;
 }
@@ -139,14 +139,20 @@ export interface Built extends AsyncDisposable {
   readonly lab: Lab;
 }
 
+export interface BuildOptions {
+  /** Hears of what is not measured, and why. */
+  leaveOut(remark: string): void;
+  readonly config?: NetworkConfig;
+}
+
 /**
- * A lab of two hosts, connected, over which a ping has gone. `null`: the host refused an optional setup, and `say` has
+ * A lab of two hosts, connected, over which a ping has gone. `null`: the host refused an optional setup, and `leaveOut` has
  * heard why.
  */
 export async function buildSetup(
   setup: Setup,
   cell: Cell,
-  { say, config }: { say: (text: string) => void; config?: NetworkConfig },
+  { leaveOut, config }: BuildOptions,
 ): Promise<Built | null> {
   const lab = await createLab({
     name: `bench${setup.letter.toLowerCase()}`,
@@ -163,7 +169,7 @@ export async function buildSetup(
   } catch (error) {
     await lab.destroy();
     if (!setup.optional || !(error instanceof CommandError)) throw error;
-    say(`${setup.letter} ${setup.name}: left out, ${error.result.stderr.split('\n', 1)[0]}`);
+    leaveOut(`${setup.letter} ${setup.name}, ${error.result.stderr.split('\n', 1)[0]}`);
     return null;
   }
   return { setup, lab, [Symbol.asyncDispose]: () => lab.destroy() };
@@ -173,7 +179,7 @@ export async function buildSetup(
 export async function buildSetups(
   setups: readonly Setup[],
   cell: Cell,
-  options: { say: (text: string) => void; config?: NetworkConfig },
+  options: BuildOptions,
 ): Promise<{ built: Built[] } & AsyncDisposable> {
   const stack = new AsyncDisposableStack();
   try {

@@ -8,7 +8,7 @@ import { type Pod, readPodNetwork } from './pod.ts';
 import { formatTable } from './table.ts';
 import { formatRate, pingMatrix, tcpThroughput, waitForPing } from './traffic.ts';
 
-const TCP = { seconds: 3, omitSeconds: 0.5 };
+const TCP = { seconds: 3, omitSeconds: 1 };
 
 interface Rate {
   readonly name: string;

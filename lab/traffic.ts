@@ -54,9 +54,10 @@ export async function pingMatrix(pods: readonly Pod[]): Promise<boolean[][]> {
 }
 
 export interface TcpOptions {
+  /** Whole seconds, at least one: iperf3 drops what is behind the point, and takes 0 for no end. */
   readonly seconds: number;
   readonly streams?: number;
-  /** Seconds at the start that do not count; default 0. */
+  /** Whole seconds at the start that do not count; default 0. */
   readonly omitSeconds?: number;
   /** Where the two ends run; default: each on the CPU that `spreadHosts` gives its host. */
   readonly cpus?: readonly [from: number, to: number];
@@ -68,6 +69,8 @@ export interface TcpOptions {
  */
 export async function tcpThroughput(from: Pod, to: Pod, options: TcpOptions): Promise<number> {
   const { seconds, streams = 1, omitSeconds = 0, cpus = [cpuOf(0), cpuOf(1)] } = options;
+  if (!Number.isInteger(seconds) || seconds < 1 || !Number.isInteger(omitSeconds))
+    throw new RangeError(`${seconds} s, ${omitSeconds} s left out: iperf3 takes whole seconds`);
   await using server = to.start(['iperf3', '-s', '-1', '--forceflush']);
   await waitFor(`iperf3 listens in ${to.name}`, () => server.stdout().includes('listening'));
   const { stdout } = await from.exec(

@@ -24,7 +24,7 @@ export async function measureCosts(plan: Plan): Promise<Finding[]> {
     for (const part of PARTS) {
       if (!part.letters.includes(built.setup.letter)) continue;
       if (isKnown(part.macro)) findings.push(...(await measurePart(built, plan, part)));
-      else plan.say(`costs: ${part.macro} left out, the programs do not know it`);
+      else plan.leaveOut(`cost of the ${part.what}, the programs do not know ${part.macro}`);
     }
   }
   return findings;

@@ -15,7 +15,10 @@ const CELL = { wire: 'veth', mtu: 1500, underlay: 'flat' } as const;
 /** Of setups that keep their peers in maps: T and P. */
 export async function measureManyPeers(plan: Plan): Promise<Finding[]> {
   const setups = plan.setups.filter(({ letter }) => letter === 'T' || letter === 'P');
-  await using labs = await buildSetups(setups, CELL, { say: plan.say, config: WIDE_CONFIG });
+  await using labs = await buildSetups(setups, CELL, {
+    leaveOut: plan.leaveOut,
+    config: WIDE_CONFIG,
+  });
   const findings: Finding[] = [];
   for (const built of labs.built) findings.push(...(await measureOne(built, plan)));
   return findings;

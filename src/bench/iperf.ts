@@ -4,8 +4,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { messageOf, TartanError } from '../errors.ts';
 import { interrupted } from './errors.ts';
 
-/** Seconds at the start that do not count: slow start. */
-export const OMIT_SECONDS = 0.5;
+/** Seconds at the start that do not count: slow start. iperf3 takes whole seconds, and drops what is behind the point. */
+const OMIT_SECONDS = 1;
 
 /** What connecting, and exchanging results, may take besides. */
 const SETUP_SECONDS = 10;
@@ -97,7 +97,7 @@ export interface TcpResult {
 }
 
 /**
- * One run against a `serveTcp`: cubic where both ends may, writes of 1 MB, the first half second left out.
+ * One run against a `serveTcp`: cubic where both ends may, writes of 1 MB, the first second left out.
  * @throws TartanError `MISSING`, `PEER_FAILED`, `INTERRUPTED`
  */
 export async function measureTcp(
