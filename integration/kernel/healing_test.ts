@@ -11,9 +11,10 @@ import { mapLayouts } from '../../src/bpf/layouts.gen.ts';
 import { readLinks } from '../../src/bpf/links.ts';
 import { programNames } from '../../src/bpf/object_file.ts';
 import { withPinned } from '../../src/bpf/pins.ts';
+import { aliasOf } from '../../src/kernel/links.ts';
 import type { DesiredState } from '../../src/plan/state.ts';
 import { detachLink } from '../../src/sys/bpf_links.ts';
-import { type Member, memberAt } from './member.ts';
+import { type Member, memberAt, NETWORK } from './member.ts';
 import { missing, needsTcx } from './requirements.ts';
 import { DEVICE, desiredOf, ownLease } from './samples.ts';
 
@@ -49,12 +50,14 @@ describe('healing', { skip: missing() }, () => {
     [
       'the device is made anew, as ours but empty',
       `ip link delete ${DEVICE}
-       ip link add ${DEVICE} type vxlan external vnifilter nolearning dstport 8472`,
+       ip link add ${DEVICE} type vxlan external vnifilter nolearning dstport 8472
+       ip link set ${DEVICE} alias ${aliasOf(NETWORK)}`,
     ],
     [
       'the device is made anew, and open before the programs are on it',
       `ip link delete ${DEVICE}
        ip link add ${DEVICE} type vxlan external vnifilter nolearning dstport 8472
+       ip link set ${DEVICE} alias ${aliasOf(NETWORK)}
        ip link set ${DEVICE} up; bridge vni add dev ${DEVICE} vni 1`,
     ],
     ['the device is down', `ip link set ${DEVICE} down`],
