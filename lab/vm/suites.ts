@@ -14,7 +14,6 @@ const FILES = [
   'integration/dataplane/default_sizes_test.ts',
   'integration/dataplane/fast_path_sizes_test.ts',
   'integration/dataplane/flannel_peer_test.ts',
-  'integration/dataplane/gbp_test.ts',
   ...['clsact', 'xdp', 'replacement', 'ops', 'peers', 'netlink', 'flock', 'tcx'].map(
     (name) => `integration/kernel/${name}_test.ts`,
   ),

@@ -14,7 +14,7 @@ for entry in "$run"/todo/*; do
   file=$(cat "$mine/taken")
   echo "== $file"
   start=$EPOCHREALTIME
-  timeout --kill-after=5 420 scripts/node --test-timeout=120000 \
+  timeout --kill-after=5 600 scripts/node --test-timeout=120000 \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=./lab/vm/reporter.ts --test-reporter-destination="$run/results/$number" "$file"
   status=$?
