@@ -9,8 +9,12 @@ import { networkNamespaceInode } from './state_file.ts';
 import type { Places, World } from './world.ts';
 
 /** Reads the file, then the host: an interface that is missing then is gone. */
-export async function surveyEndpoints(host: HostReader, places: Places): Promise<Endpoint[]> {
-  const records = await readEndpointFile(places, await networkNamespaceInode());
+export async function surveyEndpoints(
+  host: HostReader,
+  places: Places,
+  read: typeof readEndpointFile = readEndpointFile,
+): Promise<Endpoint[]> {
+  const records = await read(places, await networkNamespaceInode());
   if (records.length === 0) return [];
   return resolveEndpoints(records, await host.readInterfaces());
 }
@@ -21,7 +25,7 @@ const told = new WeakMap<Log, string>();
 /** Without endpoints, where their list cannot be read: a host must not fall out of step for want of it. */
 async function readOrWarn(
   log: Log,
-  places: Places,
+  places: Pick<Places, 'stateDir' | 'network'>,
   inode: number,
 ): Promise<readonly EndpointRecord[]> {
   try {
@@ -38,13 +42,11 @@ async function readOrWarn(
 }
 
 /** The endpoints as {@link surveyEndpoints} finds them; none, and a warning, where their list cannot be read. */
-export async function surveyEndpointsOrWarn(
+export function surveyEndpointsOrWarn(
   { host, log }: Pick<World, 'host' | 'log'>,
   places: Places,
 ): Promise<Endpoint[]> {
-  const records = await readOrWarn(log, places, await networkNamespaceInode());
-  if (records.length === 0) return [];
-  return resolveEndpoints(records, await host.readInterfaces());
+  return surveyEndpoints(host, places, (where, inode) => readOrWarn(log, where, inode));
 }
 
 /** Whether an interface is the cable that was added. An index is used again where an interface brings its own along. */

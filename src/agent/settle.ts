@@ -115,7 +115,7 @@ export function announceSubnet(
 }
 
 /** A key that is no lease is left alone, but somebody should know. */
-export function warnOfRejected(log: Log, rejected: readonly RejectedKey[]): void {
+function warnOfRejected(log: Log, rejected: readonly RejectedKey[]): void {
   for (const { key, reason } of rejected)
     log.warn(`skipped ${key} in the store: ${reason}`, { key });
 }

@@ -26,7 +26,7 @@ export function readSettingsStruct(maps: SettingsMap): SettingsStruct {
   return struct;
 }
 
-export function writeSettingsStruct(maps: OpenMaps, settings: SettingsStruct): void {
+function writeSettingsStruct(maps: OpenMaps, settings: SettingsStruct): void {
   updateElement(maps.settings_map.fd, KEY, encodeStruct(settingsLayout, settings));
 }
 
