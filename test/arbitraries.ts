@@ -78,7 +78,13 @@ export const aConfig: fc.Arbitrary<NetworkConfig> = fc
     const first = Math.min(count - 1, Math.floor(start * count));
     const subnetMin = network.address + first * size;
     const subnetMax = Math.min(subnetMin + span * size, lastAddress(network) - size + 1);
-    return { network, subnetLength, subnetMin, subnetMax, backend: { type: 'udp' } };
+    return {
+      network,
+      subnetLength,
+      subnetMin,
+      subnetMax,
+      backend: { type: 'udp', port: 8285, fastPath: false },
+    };
   });
 
 /** A subnet in or near the range that the config hands out, of any length from much wider to a single address. */

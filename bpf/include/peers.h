@@ -15,6 +15,19 @@ static __always_inline const struct settings *open_settings(void)
 	return settings && settings->valid ? settings : NULL;
 }
 
+/* An entry that somebody holds, else NULL. */
+static __always_inline const struct peer *held(const struct peer *entry)
+{
+	__u32 flags;
+
+	if (!entry)
+		return NULL;
+	flags = entry->flags;
+	/* Else the compiler makes a mask of the flag and the pointer, which the verifier does not take. */
+	asm volatile("%0 &= %1" : "+r"(flags) : "i"(PEER_VALID));
+	return flags ? entry : NULL;
+}
+
 /* The peer whose lease of `address` is the longest one, or NULL. */
 static __always_inline const struct peer *find_peer(const struct settings *settings, __be32 address)
 {
@@ -22,15 +35,13 @@ static __always_inline const struct peer *find_peer(const struct settings *setti
 	const struct peer *regular = NULL, *irregular;
 
 	if (number < settings->peer_count) {
-		regular = bpf_map_lookup_elem(&peers, &number);
-		if (regular && !regular->valid)
-			regular = NULL;
+		regular = held(bpf_map_lookup_elem(&peers, &number));
 	}
 	if (settings->irregular) {
 		struct lpm_key key = { .length = 32, .address = address };
 
-		irregular = bpf_map_lookup_elem(&peers_lpm, &key);
-		if (irregular && irregular->valid && !(regular && regular->length > irregular->length))
+		irregular = held(bpf_map_lookup_elem(&peers_lpm, &key));
+		if (irregular && !(regular && regular->length > irregular->length))
 			return irregular;
 	}
 	return regular;

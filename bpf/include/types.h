@@ -47,9 +47,20 @@ struct settings {
 	__u32 conntrack;
 	/* Whether the packet's mark travels along as group policy. */
 	__u32 gbp;
+
+	/* The far end of the overlay device, where that is a pair. */
+	__u32 far_index;
 };
 
-/* Another host. The array's entries are always there: `valid` says whether somebody holds the subnet. */
+enum peer_flags {
+	PEER_VALID = 1,
+	/* Reached without a tunnel. */
+	PEER_DIRECT = 2,
+	/* Its kernel takes outer headers off: a tunnel's packets may come to it with checksums and segments unfinished. */
+	PEER_IN_KERNEL = 4,
+};
+
+/* Another host. The array's entries are always there: PEER_VALID says whether somebody holds the subnet. */
 struct peer {
 	/* Its PublicIP: the outer destination, and the only outer source from which its subnet is believed. */
 	__be32 address;
@@ -57,7 +68,8 @@ struct peer {
 	__u32 slot;
 	/* Its VTEP's MAC: the inner destination. */
 	mac_address mac;
-	__u8 valid;
+	/* enum peer_flags */
+	__u8 flags;
 	/* Of the subnet's prefix: of two leases that hold an address, the longer one counts. */
 	__u8 length;
 };

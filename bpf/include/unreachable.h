@@ -30,13 +30,6 @@ struct answer {
 	__u8 quote[LONG_QUOTE];
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} last_answer SEC(".maps");
-
 /* At most a thousand a second and CPU: an answer costs more than a drop, and must not serve a flood. */
 static __always_inline int may_answer(void)
 {

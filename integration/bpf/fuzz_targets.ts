@@ -1,7 +1,7 @@
 /** The programs that are fuzzed, each with the settings that change what it does, and the packets to begin with. */
 
 import { parseIpv4 } from '../../src/net/ipv4.ts';
-import type { VxlanSettings } from '../../src/plan/state.ts';
+import type { Settings } from '../../src/plan/state.ts';
 import type { Expected, Frame, World } from './oracle.ts';
 import { judgeChecked, judgeReceived, judgeStripped } from './oracle_receive.ts';
 import { judgeEndpoint, judgeSent } from './oracle_send.ts';
@@ -26,7 +26,7 @@ import {
 export interface Target {
   readonly name: string;
   readonly program: ProgramName;
-  readonly settings: VxlanSettings;
+  readonly settings: Settings;
   readonly bases: readonly Buffer[];
   /** `tunnelSource` is where the kernel's device had the packet from. */
   judge(world: World, frame: Frame, tunnelSource: number): Expected;

@@ -5,7 +5,7 @@
 import type { CounterName } from '../../src/bpf/counters.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { parsePrefix, prefixMask } from '../../src/net/prefix.ts';
-import type { Peer, VxlanSettings } from '../../src/plan/state.ts';
+import type { Peer, Settings } from '../../src/plan/state.ts';
 import type { Verdict } from './programs.ts';
 
 /** A packet that is to be judged. */
@@ -60,7 +60,7 @@ export const dropFor = (counters: readonly CounterName[]): Expected => ({
 
 /** What the programs are told, with its numbers read. */
 export interface World {
-  readonly settings: VxlanSettings;
+  readonly settings: Settings;
   readonly underlayAddress: number;
   readonly deviceMac: Buffer;
   /** Of the leases that have an address, the longest. */
@@ -74,7 +74,7 @@ export interface World {
 }
 
 export function describeWorld(
-  settings: VxlanSettings,
+  settings: Settings,
   peers: readonly Peer[],
   endpoints: readonly OracleEndpoint[],
   slotOf: (subnet: string) => number | null,

@@ -142,7 +142,7 @@ describe('peers that come and go', { skip: missing() }, () => {
     using programs = loadPrograms();
     const key = Buffer.alloc(4);
     key.writeUInt32LE(SETTINGS.subnetCount);
-    const stray = { address: parseIpv4('192.0.2.1'), slot: 0, mac: PEER.mac, valid: 1, length: 24 };
+    const stray = { address: parseIpv4('192.0.2.1'), slot: 0, mac: PEER.mac, flags: 1, length: 24 };
     updateElement(programs.maps.peers.fd, key, encodeStruct(peerLayout, stray));
     assertDropped(send(programs, '10.5.32.1'), 'drop_no_peer');
   });

@@ -15,7 +15,7 @@ import { objectPath, programNames } from '../../src/bpf/object_file.ts';
 import type { MapName, OpenMaps } from '../../src/bpf/open_map.ts';
 import { readPeers, slotOf, writePeers } from '../../src/bpf/peer_maps.ts';
 import { type DeviceIndexes, writeSettings } from '../../src/bpf/settings.ts';
-import type { Endpoint, Peer, VxlanSettings } from '../../src/plan/state.ts';
+import type { Endpoint, Peer, Settings } from '../../src/plan/state.ts';
 import { possibleCpus, readMapInfo, testRun, updateElement } from '../../src/sys/bpf.ts';
 import { loadObject } from '../../src/sys/libbpf.ts';
 import { lacks } from '../lifecycle/support.ts';
@@ -59,7 +59,7 @@ export function missing(...commands: readonly string[]): string | false {
 
 export interface ProgramsOptions {
   /** null: they are never written, and the tunnel is closed. */
-  readonly settings?: VxlanSettings | null;
+  readonly settings?: Settings | null;
   readonly peers?: readonly Peer[];
   readonly endpoints?: readonly Endpoint[];
   readonly devices?: DeviceIndexes;

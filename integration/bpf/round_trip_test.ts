@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { Peer, VxlanSettings } from '../../src/plan/state.ts';
+import type { Peer, Settings } from '../../src/plan/state.ts';
 import { loadPrograms, missing, nameVerdict, runProgram } from './programs.ts';
 import { PEER, SETTINGS, sent } from './scene.ts';
 
@@ -15,7 +15,7 @@ describe('a packet sent and received', { skip: missing() }, () => {
     publicIp: SETTINGS.underlayAddress,
     mac: SETTINGS.deviceMac,
   };
-  const there: VxlanSettings = {
+  const there: Settings = {
     ...SETTINGS,
     ownSubnet: PEER.subnet,
     underlayAddress: PEER.publicIp,

@@ -3,7 +3,7 @@
 import type { DeviceIndexes } from '../../src/bpf/settings.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { parseMac } from '../../src/net/mac.ts';
-import type { Endpoint, Peer, VxlanSettings } from '../../src/plan/state.ts';
+import type { Endpoint, Peer, Settings } from '../../src/plan/state.ts';
 import {
   ETHERTYPE,
   type EthernetFields,
@@ -20,7 +20,7 @@ import {
 } from './packets.ts';
 
 /** Sixteen subnets, from SubnetMin to SubnetMax, in the middle of their network. The VNI tells its octets apart. */
-export const SETTINGS: VxlanSettings = {
+export const SETTINGS = {
   network: '10.5.0.0/16',
   ownSubnet: '10.5.17.0/24',
   firstSubnet: '10.5.16.0/24',
@@ -29,13 +29,14 @@ export const SETTINGS: VxlanSettings = {
   port: 8472,
   device: 'flannel.1',
   deviceMac: '02:d0:00:00:00:17',
+  far: null,
   underlay: 'eth0',
   underlayAddress: '192.0.2.17',
   mtu: 1450,
   fastPath: false,
   conntrack: false,
   gbp: false,
-};
+} as const satisfies Settings;
 
 /** Test runs are on the loopback, so that is the one that endpoints can be on. */
 const INDEXES: Readonly<Record<string, number>> = {

@@ -103,6 +103,7 @@ describe('what is not ours', { skip: missing() }, () => {
           endpoints: [],
           netfilter: null,
           dataplane: { kind: 'bpf', reason: null },
+          routes: null,
         },
         null,
         () => assert.fail('the device has a MAC'),

@@ -38,7 +38,13 @@ export function memberOf(host: Namespace, bpffs: string, object: ObjectFile = bu
     const { ino: networkNamespace } = statSync(namespacePath(host.namespace));
     using _ = enterNamespace(host);
     return await act(
-      openKernel({ network: NETWORK, bpffs, networkNamespace, object, genericXdp: true }),
+      openKernel({
+        network: NETWORK,
+        bpffs,
+        networkNamespace,
+        objects: { vxlan: object },
+        genericXdp: true,
+      }),
     );
   };
   const observe = () => within((kernel) => kernel.observe());

@@ -3,7 +3,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import type { Op } from '../../src/plan/op.ts';
-import { type DesiredState, nothing, type ObservedState } from '../../src/plan/state.ts';
+import {
+  type DesiredState,
+  nothing,
+  type ObservedState,
+  type PairLink,
+} from '../../src/plan/state.ts';
 import { apply, type Host as Model } from '../../test/plan/model.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
 import { type Member, memberAt } from './member.ts';
@@ -136,6 +141,32 @@ describe('every op', { skip: missing() }, () => {
     await follow(desiredOf(lab.host('a')));
   });
 
+  it('to a pair of devices with an nft table, to others, and to a TUN', async () => {
+    const wish = { ...nothing, network: '10.5.0.0/16' };
+    const pair: PairLink = {
+      ...{ name: 'flannel0', kind: 'pair', far: 'flannel0.far', mac: '02:00:00:00:00:77' },
+      ...{ mtu: 1472, up: true },
+    };
+    const filter = 'chain input { type filter hook input priority raw; udp dport 9 drop; }';
+    await follow({ ...wish, links: [pair], filter });
+    const changed = { ...pair, mac: '02:00:00:00:00:78', mtu: 1400 };
+    await follow({ ...wish, links: [changed], filter: filter.replace('9', '10') });
+    await follow({ ...wish, links: [changed] });
+    await follow({ ...wish, links: [{ name: 'flannel0', kind: 'tun', mtu: 1472, up: true }] });
+  });
+
+  it('to routes by the underlay, and to others', async () => {
+    const { address, device } = lab.host('a');
+    const near = address.replace(/\d+$/, '');
+    const routeVia = (host: number) => ({
+      ...{ destination: '10.5.20.0/24', via: `${near}${host}`, device, onlink: false },
+    });
+    const wish = { ...nothing, network: '10.5.0.0/16' };
+    await follow({ ...wish, routes: [routeVia(11)] });
+    await follow({ ...wish, routes: [routeVia(12)] });
+    await follow(wish);
+  });
+
   it('to nothing: the host is as it was', async () => {
     await follow(nothing);
     assert.deepEqual(
@@ -156,7 +187,10 @@ describe('every op', { skip: missing() }, () => {
       'address.add': true,
       'address.remove': true,
       'routes.add': true,
+      'routes.replace': true,
       'routes.remove': true,
+      'filter.write': true,
+      'filter.remove': true,
       'neighbors.write': true,
       'neighbors.remove': true,
       'fdb.write': true,

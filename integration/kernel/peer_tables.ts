@@ -7,10 +7,10 @@ import { readPeers, slotOf } from '../../src/bpf/peer_maps.ts';
 import { type Pins, removeEmptyFolders, removeGeneration } from '../../src/bpf/pins.ts';
 import { readSettingsStruct, writeSettings } from '../../src/bpf/settings.ts';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
-import type { Peer, VxlanSettings } from '../../src/plan/state.ts';
+import type { Peer, Settings } from '../../src/plan/state.ts';
 import { lookupElement, nextKey } from '../../src/sys/bpf.ts';
 
-const SETTINGS: VxlanSettings = {
+const SETTINGS: Settings = {
   network: '10.5.0.0/16',
   ownSubnet: '10.5.10.0/24',
   firstSubnet: '10.5.1.0/24',
@@ -19,6 +19,7 @@ const SETTINGS: VxlanSettings = {
   port: 8472,
   device: 'flannel.1',
   deviceMac: '02:00:00:00:00:01',
+  far: null,
   underlay: 'eth0',
   underlayAddress: '192.168.77.10',
   mtu: 1450,
@@ -28,11 +29,7 @@ const SETTINGS: VxlanSettings = {
 };
 
 /** Loads and opens a generation; its pins go when it is disposed. */
-export function makeTables(
-  bpffs: string,
-  pins: Pins,
-  settings: Partial<VxlanSettings> = {},
-): OpenMaps {
+export function makeTables(bpffs: string, pins: Pins, settings: Partial<Settings> = {}): OpenMaps {
   const all = { ...SETTINGS, ...settings };
   const name = `tables-${all.subnetCount}`;
   loadGeneration({

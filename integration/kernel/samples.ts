@@ -6,7 +6,7 @@ import { vxlan } from '../../src/backend/vxlan.ts';
 import { parseConfig } from '../../src/lease/config.ts';
 import type { Lease } from '../../src/lease/lease.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
-import type { Attachment, Dataplane, DesiredState, VxlanSettings } from '../../src/plan/state.ts';
+import type { Attachment, Dataplane, DesiredState, Settings } from '../../src/plan/state.ts';
 import { hasTcx } from '../../src/sys/bpf_links.ts';
 
 export const CONFIG = {
@@ -72,6 +72,7 @@ export function desiredOf(host: Host, wish: Wish = {}): DesiredState {
     attach: { by, xdp },
     links: [],
     dataplane: { kind: mode, reason: null },
+    routes: null,
   };
   const { warnings, ...desired } = vxlan.desired(
     parseConfig(JSON.stringify(config)),
@@ -91,7 +92,7 @@ export function ownLease({ address }: Host): Lease {
 /** The same state with other settings of the programs, and nothing else changed. */
 export function withSettings(
   desired: DesiredState,
-  settings: Partial<VxlanSettings>,
+  settings: Partial<Settings>,
 ): DesiredState & { readonly dataplane: Dataplane } {
   const { dataplane } = desired;
   assert(dataplane);

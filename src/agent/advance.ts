@@ -12,6 +12,11 @@ export function advance(known: ObservedState, op: Op): ObservedState | null {
       return advancePeers(known, op);
     case 'routes.add':
       return { ...known, routes: [...known.routes, ...op.routes] };
+    case 'routes.replace': {
+      const taken = new Set(op.routes.map(({ destination }) => destination));
+      const others = known.routes.filter(({ destination }) => !taken.has(destination));
+      return { ...known, routes: [...others, ...op.routes] };
+    }
     case 'routes.remove':
       return {
         ...known,

@@ -6,7 +6,13 @@ import { parseIpv4 } from '../net/ipv4.ts';
 import { parsePrefix, prefixContains } from '../net/prefix.ts';
 import { diff } from '../plan/diff.ts';
 import type { Op } from '../plan/op.ts';
-import { type Endpoint, generationName, type ObservedState } from '../plan/state.ts';
+import {
+  type Endpoint,
+  generationName,
+  type ObjectName,
+  type ObservedState,
+  objectOf,
+} from '../plan/state.ts';
 import { surveyEndpoints } from './endpoints.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import { takeLock } from './lock.ts';
@@ -75,18 +81,20 @@ export function planEndpoints(
 ): { readonly ops: readonly Op[]; readonly obstacle: Obstacle } {
   const found = findGeneration(observed);
   if (typeof found === 'string') return { ops: [], obstacle: found };
-  const { settings, peers } = found;
+  const { object, settings, peers } = found;
   const inside = ({ address }: Endpoint) => isInside(settings.ownSubnet, address);
   const served = settings.fastPath ? endpoints.filter(inside) : [];
   const ops = diff(
     {
-      links: observed.links.filter((link) => link.kind === 'vxlan'),
+      network: settings.network,
+      links: observed.links.filter((link) => link.kind !== 'foreign'),
       addresses: observed.addresses,
       routes: observed.routes,
       neighbors: [],
       fdb: [],
+      filter: null,
       dataplane: {
-        object: 'vxlan',
+        object,
         settings,
         peers,
         endpoints: new Map(served.map((endpoint) => [endpoint.address, endpoint])),
@@ -125,18 +133,20 @@ function findGeneration({ attachments, generations, builds, links }: ObservedSta
   if (links.some(({ kind }) => kind === 'classic')) {
     return KERNEL_MODE;
   }
-  const receiving = attachments.find(({ program }) => program === 'vxlan_receive');
+  const receiving = attachments.find(({ program }) => program.endsWith('_receive'));
   if (receiving?.generation == null) return 'the programs are not attached: run `tartan join`';
   const { generation: name, by } = receiving;
   const found = generations.get(name);
   const { settings, peers } = found ?? {};
+  const object = objectOf(name) as ObjectName;
+  const build = builds[object];
   const isOfThisBuild =
     settings != null &&
-    builds.vxlan !== null &&
-    name === generationName('vxlan', builds.vxlan, settings) &&
+    typeof build === 'string' &&
+    name === generationName(object, build, settings) &&
     found?.flaw === undefined;
   if (!isOfThisBuild || peers === undefined) {
     return 'the programs in the kernel are not of this version: run `tartan join`';
   }
-  return { settings, peers, by };
+  return { object, settings, peers, by };
 }

@@ -2,8 +2,7 @@ import type { Decision } from '../backend/contract.ts';
 import { ProgramsRefused } from '../errors.ts';
 import type { Op } from '../plan/op.ts';
 import type { Converger } from './converge.ts';
-import { type DataplaneOption, kernelModeBecause } from './dataplane.ts';
-import type { Log } from './log.ts';
+import type { DataplaneOption } from './dataplane.ts';
 import type { Survey } from './survey.ts';
 
 export interface Carried {
@@ -22,14 +21,14 @@ export async function convergeOrFallBack(
   converger: Converger,
   found: Survey,
   desire: (found: Survey) => Decision,
-  { option, log }: { readonly option: DataplaneOption; readonly log: Log },
+  option: DataplaneOption,
 ): Promise<Carried> {
   const desired = desire(found);
   try {
     return { found, desired, ops: await converger.converge(desired) };
   } catch (error) {
     if (option !== 'auto' || !(error instanceof ProgramsRefused)) throw error;
-    const dataplane = kernelModeBecause(error.message, log);
+    const dataplane = { kind: 'kernel', reason: error.message } as const;
     const other = { ...found, node: { ...found.node, dataplane } };
     const decision = desire(other);
     return { found: other, desired: decision, ops: await converger.converge(decision) };

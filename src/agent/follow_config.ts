@@ -51,7 +51,5 @@ function consider(config: NetworkConfig, { current, adopt, log }: ConfigFollowin
 
 function withoutFastPath(config: NetworkConfig): NetworkConfig {
   const { backend } = config;
-  return backend.type === 'vxlan'
-    ? { ...config, backend: { ...backend, fastPath: false } }
-    : config;
+  return 'fastPath' in backend ? { ...config, backend: { ...backend, fastPath: false } } : config;
 }

@@ -1,10 +1,10 @@
+import type { Mode } from '../backend/contract.ts';
 import type { Lease } from '../lease/lease.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import type { Op } from '../plan/op.ts';
-import type { DesiredState } from '../plan/state.ts';
 import { type LeasePlan, planLease } from './acquire.ts';
 import { type Converger, createConverger } from './converge.ts';
-import { chooseDataplane, countPeers } from './dataplane.ts';
+import { chooseDataplane } from './dataplane.ts';
 import { withLock } from './lock.ts';
 import { desiredState, type Settled, settle } from './settle.ts';
 import {
@@ -26,7 +26,7 @@ export interface JoinReport {
   readonly interface: string;
   readonly mtu: number;
   readonly backend: string;
-  readonly mode: 'default' | 'fastpath' | 'kernel' | 'user';
+  readonly mode: Mode;
   /** Why the programs cannot be loaded, so that it is kernel mode; null: they can, or nobody asked for them. */
   readonly modeReason: string | null;
   /** ISO 8601; null for a reservation, which never ends. */
@@ -79,7 +79,7 @@ async function preview(world: World, settings: MemberSettings): Promise<Preview>
   requireSameNamespace(state, await networkNamespaceInode(), { path, bpffs });
   const converger = createConverger(world.kernel, world.signal);
   // Both ask other processes: so at the same time. What stands in the way of both modes is told first.
-  const choice = chooseDataplane(world.kernel, settings.dataplane, world.log);
+  const choice = chooseDataplane(world.kernel, settings.dataplane);
   choice.catch(() => {});
   await converger.observe();
   const dataplane = await choice;
@@ -104,15 +104,10 @@ function reportOf({ found, lease, desired, mtu, changed }: Settled): JoinReport 
     interface: node.interface.name,
     mtu,
     backend: backend.type,
-    mode: modeOf(desired),
+    mode: desired.mode,
     modeReason: node.dataplane.reason,
     leaseExpires: lease.expiresAt instanceof Date ? lease.expiresAt.toISOString() : null,
-    peers: countPeers(desired),
+    peers: desired.reached,
     changed,
   };
-}
-
-function modeOf({ dataplane }: DesiredState): JoinReport['mode'] {
-  if (dataplane === null) return 'kernel';
-  return dataplane.settings.fastPath ? 'fastpath' : 'default';
 }

@@ -3,7 +3,6 @@ import { messageOf, TartanError } from '../errors.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import { type PeerChange, sameAttributes } from '../lease/peers.ts';
 import type { Converger } from './converge.ts';
-import { countPeers } from './dataplane.ts';
 import { pruneEndpoints, surveyEndpointsOrWarn } from './endpoints.ts';
 import { type Herald, leaseDetail } from './events.ts';
 import type { Following } from './follow.ts';
@@ -91,7 +90,7 @@ export async function syncPeers(member: Member): Promise<void> {
   for (const { type, lease } of pending.splice(0)) herald.tell(type, leaseDetail(lease));
   if (!member.resynced) return;
   member.resynced = false;
-  herald.tell('synced', { message: `${countPeers(desired)} peers` });
+  herald.tell('synced', { message: `${desired.reached} peers` });
 }
 
 /** Looks at the host and at what really stands in the kernel, and repairs it. */

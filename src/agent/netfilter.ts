@@ -1,6 +1,6 @@
 import type { Netfilter } from '../backend/contract.ts';
 import type { HostReader } from '../kernel/contract.ts';
-import type { NetworkConfig } from '../lease/config.ts';
+import { type NetworkConfig, wantsFastPath } from '../lease/config.ts';
 
 /**
  * What FastPath has to know of the host's netfilter; null where it is off, and nothing is read.
@@ -11,7 +11,7 @@ export async function surveyNetfilter(
   { backend }: NetworkConfig,
   earlier: Netfilter | null,
 ): Promise<Netfilter | null> {
-  if (backend.type !== 'vxlan' || !backend.fastPath) return null;
+  if (!wantsFastPath(backend)) return null;
   const [nat, forward] = await Promise.all([
     host.readNat(),
     earlier?.forward ?? host.readForwardChains(),

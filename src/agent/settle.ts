@@ -69,10 +69,7 @@ export async function settle(
     found: used,
     desired,
     ops,
-  } = await convergeOrFallBack(converger, found, desire, {
-    option: settings.dataplane,
-    log: world.log,
-  });
+  } = await convergeOrFallBack(converger, found, desire, settings.dataplane);
   if (desired.dataplane === null) await world.kernel.sweep();
   const pruned = await pruneEndpoints(world, settings);
   const { mtu } = offerOf(found, lease);

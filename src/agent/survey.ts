@@ -1,5 +1,6 @@
 import type { Backend, DataplaneChoice, Node, Offer } from '../backend/contract.ts';
 import { TartanError } from '../errors.ts';
+import type { HostReader } from '../kernel/contract.ts';
 import { type NetworkConfig, parseConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import type { FormerSelf } from '../lease/ownership.ts';
@@ -35,6 +36,7 @@ export async function survey(
   const config = await readConfig(world.store);
   await requireApart(settings, config.network);
   const backend = world.backendFor(config.backend.type);
+  requireDataplane(backend, dataplane);
   return {
     config,
     backend,
@@ -60,6 +62,7 @@ export async function surveyNode(
     ...underlay,
     links,
     dataplane,
+    routes: await surveyRoutes(world.host, config),
     attach: await surveyAttach(world, settings, dataplane, underlay.interface.name),
     endpoints: await surveyEndpointsOrWarn(world, settings),
     netfilter: await surveyNetfilter(world.host, config, earlier?.netfilter ?? null),
@@ -73,9 +76,25 @@ async function surveyAttach(
   { kind }: DataplaneChoice,
   underlay: string,
 ): Promise<Node['attach']> {
-  if (kind === 'kernel') return { by: 'clsact', xdp: false };
+  if (kind !== 'bpf') return { by: 'clsact', xdp: false };
   const ways = await kernel.readAttachWays(attach.by === 'xdp' ? underlay : null);
   return chooseAttach(attach, ways, underlay);
+}
+
+/** @throws TartanError `USAGE` */
+function requireDataplane({ type, dataplanes }: Backend, { kind }: DataplaneChoice): void {
+  if (dataplanes.includes(kind)) return;
+  throw new TartanError(
+    'USAGE',
+    `the backend ${type} has no --dataplane ${kind}`,
+    `Leave --dataplane out, or give one of: ${dataplanes.join(', ')}.`,
+  );
+}
+
+async function surveyRoutes(host: HostReader, { backend }: NetworkConfig): Promise<Node['routes']> {
+  const isDirect =
+    backend.type === 'host-gw' || (backend.type === 'vxlan' && backend.directRouting);
+  return isDirect ? host.readRoutes() : null;
 }
 
 async function readConfig(store: LeaseStore): Promise<NetworkConfig> {

@@ -4,7 +4,7 @@ import { parseSubnetEnv } from '../lease/subnet_env.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, parsePrefix } from '../net/prefix.ts';
 import type { Op } from '../plan/op.ts';
-import { nothing, type ObservedState } from '../plan/state.ts';
+import { type DesiredState, nothing, type ObservedState } from '../plan/state.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import { readIfPresent, removeFile, removeUnfinished } from './atomic_file.ts';
 import { type Converger, createConverger } from './converge.ts';
@@ -34,6 +34,8 @@ export type TeardownWorld = Pick<World, 'kernel' | 'lockFile' | 'log' | 'signal'
 /** What is known of the host's part; `store` is null where only the kernel tells. */
 type Member = Pick<HostState, 'subnet' | 'publicIp' | 'vtepMac' | 'subnetFile'> & {
   readonly store: string | null;
+  /** The overlay, `10.5.0.0/16`. */
+  readonly network?: string;
 };
 
 /** What `teardown` prints. */
@@ -64,7 +66,7 @@ export async function teardown(
   const { stateDir, network, keepLease } = settings;
   return withLock(world.lockFile, lockPath(stateDir, network), async () => {
     const { member, converger } = await examine(world, settings);
-    const ops = await converger.converge(nothing);
+    const ops = await converger.converge(nothingOf(member));
     await world.kernel.sweep();
     const unlisted = await removeEndpointFile(settings);
     const silenced = member !== null && (await removeSubnetFile(member));
@@ -87,7 +89,12 @@ export async function previewTeardown(
       ? [statePath(settings.stateDir, settings.network)]
       : []),
   ];
-  return { subnet: member?.subnet ?? null, files, ops: await converger.plan(nothing) };
+  return { subnet: member?.subnet ?? null, files, ops: await converger.plan(nothingOf(member)) };
+}
+
+/** Nothing, of the network that the host was a member of. */
+function nothingOf(member: Member | null): DesiredState {
+  return { ...nothing, network: member?.network ?? null };
 }
 
 async function examine(
@@ -108,6 +115,7 @@ async function recollect(observed: ObservedState, subnetFile: string): Promise<M
   const settings = generations.find((generation) => generation.settings)?.settings;
   if (settings == null) return recollectKernelMode(observed, subnetFile);
   return {
+    network: settings.network,
     subnet: settings.ownSubnet,
     publicIp: settings.underlayAddress,
     vtepMac: settings.deviceMac,

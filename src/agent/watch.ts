@@ -1,5 +1,5 @@
 import { createConverger } from './converge.ts';
-import { chooseDataplane, countPeers } from './dataplane.ts';
+import { chooseDataplane } from './dataplane.ts';
 import { createHerald, leaseDetail } from './events.ts';
 import { keepInStep } from './keep_in_step.ts';
 import { withLock } from './lock.ts';
@@ -38,7 +38,7 @@ export async function watch(world: WatchWorld, settings: WatchSettings): Promise
 async function start(world: WatchWorld, settings: WatchSettings, state: HostState): Promise<void> {
   const herald = createHerald(world.emit, world.now);
   const converger = createConverger(world.kernel, world.signal);
-  const choice = await chooseDataplane(world.kernel, settings.dataplane, world.log);
+  const choice = await chooseDataplane(world.kernel, settings.dataplane);
   const surveyed = await survey(world, settings, converger, choice);
   const settled = await settle(world, settings, surveyed, converger);
   const { found, lease, action } = settled;
@@ -47,7 +47,7 @@ async function start(world: WatchWorld, settings: WatchSettings, state: HostStat
     herald.tell('acquired', leaseDetail(lease));
   }
   if (action === 'renew') herald.tell('renewed', leaseDetail(lease));
-  herald.tell('synced', { message: `${countPeers(settled.desired)} peers` });
+  herald.tell('synced', { message: `${settled.desired.reached} peers` });
   await keepInStep(
     {
       world,

@@ -1,6 +1,6 @@
 import type { NetworkConfig } from '../lease/config.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
-import type { DesiredState, Endpoint, ObservedLink } from '../plan/state.ts';
+import type { DesiredState, Endpoint, HostRoute, ObservedLink } from '../plan/state.ts';
 
 /** What of the host's netfilter FastPath has to reckon with. */
 export interface Netfilter {
@@ -16,8 +16,8 @@ export interface Netfilter {
 
 /** What carries the packets, and why not the programs. */
 export interface DataplaneChoice {
-  /** `bpf`: the programs. `kernel`: flannel's own way, a classic device with entries for each peer. */
-  readonly kind: 'bpf' | 'kernel';
+  /** `bpf`: the programs. `kernel`: what the kernel has by itself. `user`: a relay in user space. */
+  readonly kind: 'bpf' | 'kernel' | 'user';
   /** Why the programs cannot be loaded here; null: they can, or nobody asked for them. */
   readonly reason: string | null;
 }
@@ -43,6 +43,8 @@ export interface Node {
   /** null: not asked, as the network has FastPath off. */
   readonly netfilter: Netfilter | null;
   readonly dataplane: DataplaneChoice;
+  /** The host's own routes of the main table; null: not asked, as no peer of the network is reached without a tunnel. */
+  readonly routes: readonly HostRoute[] | null;
 }
 
 /** What the lease is to publish, and what pods may send. */
@@ -51,8 +53,14 @@ export interface Offer {
   readonly mtu: number;
 }
 
+/** How packets are carried: by the programs, the same past the host's stack, by the kernel, or by a relay. */
+export type Mode = 'default' | 'fastpath' | 'kernel' | 'user';
+
 /** The state, and what could not be had. */
 export interface Decision extends DesiredState {
+  readonly mode: Mode;
+  /** How many of the peers packets are carried to. */
+  readonly reached: number;
   /** For people: a peer that is left out, an option that is not built yet. */
   readonly warnings: readonly string[];
 }
@@ -61,6 +69,8 @@ export interface Decision extends DesiredState {
 export interface Backend {
   /** flannel's name for it, lower case. */
   readonly type: string;
+  /** What can carry its packets. */
+  readonly dataplanes: readonly DataplaneChoice['kind'][];
   /**
    * What this node would publish.
    * @param earlier the lease that this node holds already, if any: its MAC is kept

@@ -1,5 +1,5 @@
 /** FastPath: whether it can be, and whom it serves. */
-import type { VxlanConfig } from '../lease/config.ts';
+import { type BackendConfig, wantsFastPath } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, prefixContains } from '../net/prefix.ts';
@@ -20,8 +20,8 @@ export interface FastPath {
  * Where the host NATs and the programs cannot tell which flows, replies would go past the host that must turn them
  * back: FastPath stays off then, and the host works as in default mode.
  */
-export function decideFastPath({ fastPath }: VxlanConfig, node: Node, own: Lease): FastPath {
-  if (!fastPath) return off();
+export function decideFastPath(config: BackendConfig, node: Node, own: Lease): FastPath {
+  if (!wantsFastPath(config)) return off();
   const netfilter = node.netfilter ?? NONE;
   const { nat, blindness } = netfilter;
   const mayNat = nat.length > 0 || netfilter.doubt !== null;

@@ -3,10 +3,11 @@ import { TartanError } from '../errors.ts';
 import type { NetworkConfig, VxlanConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
-import { formatPrefix, type Prefix, prefixOf, prefixSize } from '../net/prefix.ts';
+import { formatPrefix, type Prefix } from '../net/prefix.ts';
 import { overlayDeviceName, type Peer, type Route } from '../plan/state.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath } from './fast_path.ts';
+import { numberSubnets } from './numbering.ts';
 import { planRoutes } from './overlay_routes.ts';
 import { kernelMode } from './vxlan_kernel.ts';
 
@@ -19,16 +20,18 @@ const OVERHEAD = 50;
  */
 const GATEWAY = '169.254.1.1';
 
-/** The BPF peer array's limit; a network with more subnets keeps the rest in the trie. */
-const MAX_ARRAY_PEERS = 65_536;
-
 /** What an overlay that carries IPv4 must be able to carry (RFC 791), so that fragments can make any size. */
 const MIN_MTU = 68;
 
 /** Takes the outer headers off before GRO sees the packet. */
 const STRIP = 'vxlan_strip';
 
-export const vxlan: Backend = { type: 'vxlan', attributes, desired };
+export const vxlan: Backend = {
+  type: 'vxlan',
+  dataplanes: ['bpf', 'kernel'],
+  attributes,
+  desired,
+};
 
 function attributes(
   config: NetworkConfig,
@@ -38,7 +41,8 @@ function attributes(
 ): Offer {
   const options = optionsOf(config);
   const device = node.links.find(({ name }) => name === overlayDeviceName(options.vni));
-  const vtepMac = device?.mac ?? earlier?.attributes.vxlan?.vtepMac ?? randomMac();
+  const deviceMac = device === undefined || device.kind === 'tun' ? null : device.mac;
+  const vtepMac = deviceMac ?? earlier?.attributes.vxlan?.vtepMac ?? randomMac();
   return {
     attributes: {
       publicIp: node.publicIp,
@@ -70,11 +74,22 @@ function desired(
   const mtu = mtuOf(options, node);
   if (node.dataplane.kind === 'kernel') {
     const found = [...unbuilt(options), ...warnings];
-    return kernelMode({ options, node, own, leases: reachable, mtu, warnings: found });
+    return kernelMode({
+      network: formatPrefix(config.network),
+      options,
+      node,
+      own,
+      leases: reachable,
+      mtu,
+      warnings: found,
+    });
   }
   const fast = decideFastPath(options, node, own);
   const { by, xdp } = node.attach;
   return {
+    mode: fast.isOn ? 'fastpath' : 'default',
+    reached: reachable.length,
+    network: formatPrefix(config.network),
     links: [
       {
         name: device,
@@ -91,17 +106,17 @@ function desired(
     routes: prefixes.map((prefix) => toRoute(prefix, device)),
     neighbors: [],
     fdb: [],
+    filter: null,
     dataplane: {
       object: 'vxlan',
       settings: {
-        network: formatPrefix(config.network),
+        ...numberSubnets(config),
         ownSubnet: formatPrefix(own.subnet),
-        firstSubnet: formatPrefix(prefixOf(config.subnetMin, config.subnetLength)),
-        subnetCount: arrayPeers(config),
         vni,
         port,
         device,
         deviceMac,
+        far: null,
         underlay,
         underlayAddress,
         mtu,
@@ -161,10 +176,6 @@ function isPeer({ attributes: { vxlan: data } }: Lease, options: VxlanConfig): b
 
 function toPeer({ subnet, attributes: { publicIp, vxlan: data } }: Lease): Peer {
   return { subnet: formatPrefix(subnet), publicIp, mac: data?.vtepMac ?? '' };
-}
-
-function arrayPeers({ subnetMin, subnetMax, subnetLength }: NetworkConfig): number {
-  return Math.min((subnetMax - subnetMin) / prefixSize(subnetLength) + 1, MAX_ARRAY_PEERS);
 }
 
 function toRoute(prefix: Prefix, device: string): Route {

@@ -4,9 +4,11 @@ import type { Lease } from '../lease/lease.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import { type FdbEntry, type Neighbor, overlayDeviceName, type Route } from '../plan/state.ts';
-import type { Decision, Node } from './contract.ts';
+import type { DataplaneChoice, Decision, Node } from './contract.ts';
 
 export interface KernelModeWish {
+  /** The overlay. */
+  readonly network: string;
   readonly options: VxlanConfig;
   readonly node: Node;
   readonly own: Lease;
@@ -17,20 +19,23 @@ export interface KernelModeWish {
   readonly warnings: readonly string[];
 }
 
-const NO_FAST_PATH =
+export const NO_FAST_PATH =
   'Backend.FastPath is off on this host: in kernel mode there are no programs to serve endpoints';
 
 /**
  * A classic device and, for each peer, flannel's three entries: a route to the subnet via the subnet's first address, a
  * neigh entry from there to the VTEP's MAC, and an FDB entry from the MAC to the host.
  */
-export function kernelMode({ options, node, own, ...wish }: KernelModeWish): Decision {
+export function kernelMode({ network, options, node, own, ...wish }: KernelModeWish): Decision {
   const { vni, port, gbp } = options;
   const device = overlayDeviceName(vni);
   const { name: underlay, address: underlayAddress } = node.interface;
   const mac = own.attributes.vxlan?.vtepMac ?? '';
   const { peers, warnings } = distinctPeers(wish.leases, mac);
   return {
+    mode: 'kernel',
+    reached: peers.length,
+    network,
     links: [
       {
         ...{ name: device, kind: 'classic', mac, mtu: wish.mtu, port, vni },
@@ -43,9 +48,20 @@ export function kernelMode({ options, node, own, ...wish }: KernelModeWish): Dec
     }),
     neighbors: peers.map(({ vtep, mac }): Neighbor => ({ device, address: vtep, mac })),
     fdb: peers.map(({ mac, publicIp }): FdbEntry => ({ device, mac, publicIp })),
+    filter: null,
     dataplane: null,
-    warnings: [...wish.warnings, ...(options.fastPath ? [NO_FAST_PATH] : []), ...warnings],
+    warnings: [
+      ...warnOfKernelMode(node.dataplane),
+      ...wish.warnings,
+      ...(options.fastPath ? [NO_FAST_PATH] : []),
+      ...warnings,
+    ],
   };
+}
+
+/** Where nobody asked for it. */
+export function warnOfKernelMode({ reason }: DataplaneChoice): string[] {
+  return reason === null ? [] : [`kernel mode, without source check and counters: ${reason}`];
 }
 
 interface KernelPeer {

@@ -1,7 +1,16 @@
-/** The object file that `make bpf` builds. */
+/** The object files that `make bpf` builds. */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { ObjectName } from '../plan/state.ts';
+
+/** An object, and the programs of it that are pinned. */
+export interface ObjectFile {
+  readonly path: string;
+  readonly programs: readonly string[];
+}
+
+export type Objects = Readonly<Record<ObjectName, ObjectFile>>;
 
 export const programNames = [
   'vxlan_send',
@@ -11,18 +20,21 @@ export const programNames = [
   'vxlan_strip',
 ] as const;
 
-/** An object, and the programs of it that are pinned. */
-export interface ObjectFile {
-  readonly path: string;
-  readonly programs: readonly string[];
-}
-
 /** Where an object lies that has been built. */
 export function objectPath(object: string): string {
   return fileURLToPath(new URL(`../../build/bpf/${object}.o`, import.meta.url));
 }
 
 export const builtObject: ObjectFile = { path: objectPath('vxlan'), programs: programNames };
+
+export const builtObjects: Objects = {
+  vxlan: builtObject,
+  udp: {
+    path: objectPath('udp'),
+    programs: ['udp_send', 'udp_resend', 'udp_take', 'udp_receive', 'endpoint_send'],
+  },
+  host_gw: { path: objectPath('host_gw'), programs: ['host_gw_receive', 'endpoint_send'] },
+};
 
 /** There once conntrack is loaded, where it is a module. */
 const CONNTRACK_TYPES = '/sys/kernel/btf/nf_conntrack';
@@ -41,4 +53,10 @@ export function readBuild({ path }: ObjectFile, conntrackTypes = CONNTRACK_TYPES
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
+}
+
+/** {@link readBuild} of each. */
+export function readBuilds(objects: Objects): Record<ObjectName, string | null> {
+  const { vxlan, udp, host_gw } = objects;
+  return { vxlan: readBuild(vxlan), udp: readBuild(udp), host_gw: readBuild(host_gw) };
 }

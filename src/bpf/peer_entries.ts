@@ -42,7 +42,7 @@ export function readPlaces(maps: PeerMaps): {
   const places: { place: number; at: number }[] = [];
   const count = lookupBatch(fd, keys, found, maxEntries);
   const values = fitValues(found, valueSize, peerLayout.size);
-  const { offset } = peerLayout.fields.valid;
+  const { offset } = peerLayout.fields.flags;
   for (let number = 0; number < count; number += 1) {
     const at = number * peerLayout.size;
     if (values[at + offset] !== 0) {

@@ -25,6 +25,10 @@ import { writeIrregular } from './settings.ts';
 import { removeSource, writeSources } from './source_map.ts';
 import { decodeStruct, encodeStruct } from './struct_codec.ts';
 
+/** `enum peer_flags` (bpf/include/types.h). */
+const PEER_VALID = 1;
+const PEER_DIRECT = 2;
+
 /** Where a subnet's traffic is counted in `peer_counters`; null: nobody holds it, and it is not one of the array's. */
 export function slotOf(maps: PeerMaps, subnet: string): number | null {
   const place = placeOf(readNumbering(maps), parsePrefix(subnet));
@@ -45,8 +49,9 @@ export function readPeers(maps: PeerMaps): Map<string, Peer> {
   return peers;
 }
 
-function toPeer(subnet: string, { address, mac }: PeerStruct): Peer {
-  return { subnet, publicIp: formatIpv4(address), mac };
+function toPeer(subnet: string, { address, mac, flags }: PeerStruct): Peer {
+  const peer = { subnet, publicIp: formatIpv4(address), mac };
+  return flags & PEER_DIRECT ? { ...peer, direct: true } : peer;
 }
 
 function readArray(maps: PeerMaps): { place: number; peer: PeerStruct }[] {
@@ -155,11 +160,11 @@ function tooManyIrregular(count: number, { subnet }: Peer): TartanError {
 
 /** By hand: of a large network's peers, the general codec would take longer than all else. */
 function encodePeer(placed: PlacedPeer, into = Buffer.alloc(peerLayout.size), at = 0): Buffer {
-  const { address, slot, mac, valid, length } = peerLayout.fields;
+  const { address, slot, mac, flags, length } = peerLayout.fields;
   into.writeUInt32BE(placed.address, at + address.offset);
   into.writeUInt32LE(placed.slot, at + slot.offset);
   into.set(parseMac(placed.peer.mac), at + mac.offset);
-  into[at + valid.offset] = 1;
+  into[at + flags.offset] = placed.peer.direct ? PEER_VALID | PEER_DIRECT : PEER_VALID;
   into[at + length.offset] = placed.subnet.length;
   return into;
 }

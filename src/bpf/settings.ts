@@ -1,7 +1,7 @@
 /** The `settings` map: one struct, between the plan's words and the programs'. */
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, parsePrefix, prefixMask, prefixOf } from '../net/prefix.ts';
-import type { VxlanSettings } from '../plan/state.ts';
+import type { Settings } from '../plan/state.ts';
 import { updateElement } from '../sys/bpf.ts';
 import { settingsLayout } from './layouts.gen.ts';
 import { lookupStruct, type OpenMaps } from './open_map.ts';
@@ -31,11 +31,13 @@ function writeSettingsStruct(maps: OpenMaps, settings: SettingsStruct): void {
 }
 
 /** What stands in the map; null: nothing yet, or a device that it names is gone. */
-export function readSettings(maps: SettingsMap, devices: DeviceIndexes): VxlanSettings | null {
+export function readSettings(maps: SettingsMap, devices: DeviceIndexes): Settings | null {
   const struct = readSettingsStruct(maps);
-  const device = devices.nameOf(struct.device_index);
+  const device = nameOf(devices, struct.device_index);
+  const far = nameOf(devices, struct.far_index);
   const underlay = devices.nameOf(struct.underlay_index);
-  if (struct.valid === 0 || device === undefined || underlay === undefined) return null;
+  const isHere = device !== undefined && far !== undefined && underlay !== undefined;
+  if (struct.valid === 0 || !isHere) return null;
   const subnetLength = 32 - struct.subnet_shift;
   return {
     network: formatPrefix(prefixOf(struct.network, maskLength(struct.network_mask))),
@@ -48,6 +50,7 @@ export function readSettings(maps: SettingsMap, devices: DeviceIndexes): VxlanSe
     port: struct.port,
     device,
     deviceMac: struct.device_mac,
+    far,
     underlay,
     underlayAddress: formatIpv4(struct.underlay_address),
     mtu: struct.mtu,
@@ -65,11 +68,7 @@ const ALONE: readonly (keyof SettingsStruct)[] = ['fast_path', 'conntrack', 'mtu
  * moment in which old and new values could mix; not where nothing but words that stand alone changes.
  * @throws Error naming a device that is not there
  */
-export function writeSettings(
-  maps: OpenMaps,
-  settings: VxlanSettings,
-  devices: DeviceIndexes,
-): void {
+export function writeSettings(maps: OpenMaps, settings: Settings, devices: DeviceIndexes): void {
   const before = readSettingsStruct(maps);
   const network = parsePrefix(settings.network);
   const own = parsePrefix(settings.ownSubnet);
@@ -86,7 +85,7 @@ export function writeSettings(
     irregular: before.irregular,
     underlay_address: parseIpv4(settings.underlayAddress),
     underlay_index: requireIndex(devices, settings.underlay),
-    device_index: requireIndex(devices, settings.device),
+    device_index: settings.device === null ? 0 : requireIndex(devices, settings.device),
     vni_word: (settings.vni << 8) >>> 0,
     port: settings.port,
     device_mac: settings.deviceMac,
@@ -94,6 +93,7 @@ export function writeSettings(
     fast_path: settings.fastPath ? 1 : 0,
     conntrack: settings.conntrack ? 1 : 0,
     gbp: settings.gbp ? 1 : 0,
+    far_index: settings.far === null ? 0 : requireIndex(devices, settings.far),
   };
   if (before.valid !== 0 && !canMix(before, after)) {
     writeSettingsStruct(maps, { ...before, valid: 0 });
@@ -111,6 +111,11 @@ export function writeIrregular(maps: OpenMaps, irregular: boolean): void {
   const before = readSettingsStruct(maps);
   const value = irregular ? 1 : 0;
   if (before.irregular !== value) writeSettingsStruct(maps, { ...before, irregular: value });
+}
+
+/** null: no device is meant; undefined: it is gone. */
+function nameOf(devices: DeviceIndexes, index: number): string | null | undefined {
+  return index === 0 ? null : devices.nameOf(index);
 }
 
 function requireIndex(devices: DeviceIndexes, name: string): number {

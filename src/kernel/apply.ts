@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import { attach } from '../bpf/attach.ts';
 import { copyTraffic } from '../bpf/copy_traffic.ts';
 import { detachOrUnpin } from '../bpf/denied.ts';
 import { removeEndpoints, writeEndpoints } from '../bpf/endpoint_map.ts';
 import { loadGeneration, openMaps } from '../bpf/generation.ts';
-import type { ObjectFile } from '../bpf/object_file.ts';
+import type { Objects } from '../bpf/object_file.ts';
 import type { OpenMaps } from '../bpf/open_map.ts';
 import { removePeers, writePeers } from '../bpf/peer_maps.ts';
 import {
@@ -17,14 +16,12 @@ import {
 import type { Place } from '../bpf/place.ts';
 import { type DeviceIndexes, writeSettings } from '../bpf/settings.ts';
 import type { Op } from '../plan/op.ts';
-import type { Address, Attachment, Link, Route } from '../plan/state.ts';
+import type { Address, Attachment, Route } from '../plan/state.ts';
+import { removeFilter, writeFilter } from './filter.ts';
 import { runBatch } from './iproute.ts';
-import { aliasOf, unfinishedName } from './links.ts';
+import { addLink, setLink } from './link_commands.ts';
 import { removeFdb, removeNeighbors, writeFdb, writeNeighbors } from './neighbors.ts';
 import { ROUTE_PROTOCOL } from './observe.ts';
-
-/** There where the kernel has IPv6, and it is not switched off at boot. */
-const IPV6 = '/proc/net/if_inet6';
 
 export interface Site {
   readonly network: string;
@@ -32,7 +29,7 @@ export interface Site {
   readonly pins: Pins;
   readonly devices: DeviceIndexes;
   readonly networkNamespace: number;
-  readonly object: ObjectFile;
+  readonly objects: Objects;
   /** Whether XDP may run without the driver's help. */
   readonly genericXdp: boolean;
 }
@@ -46,7 +43,7 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
     case 'link.remove':
       return runBatch('ip', [`link delete ${op.name}`]);
     case 'link.set':
-      return runBatch('ip', [`link set ${op.name}${setLink(op)}`]);
+      return runBatch('ip', setLink(op));
     case 'vni.add':
       return runBatch('bridge', [`vni add dev ${op.device} vni ${op.vni}`]);
     case 'vni.remove':
@@ -61,6 +58,11 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
         'ip',
         op.routes.map((route) => `route append ${formatRoute(route)}`),
       );
+    case 'routes.replace':
+      return runBatch(
+        'ip',
+        op.routes.map((route) => `route replace ${formatRoute(route)}`),
+      );
     case 'routes.remove':
       return runBatch(
         'ip',
@@ -74,6 +76,10 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
       return writeFdb(op.fdb);
     case 'fdb.remove':
       return removeFdb(op.fdb);
+    case 'filter.write':
+      return writeFilter(site.network, op.text);
+    case 'filter.remove':
+      return removeFilter(site.network);
     case 'bpf.load':
       return load(site, op);
     case 'traffic.copy':
@@ -104,43 +110,15 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
 
 /** Programs that are refused leave nothing behind: there may never be any here. */
 function load(site: Site, op: Extract<Op, { op: 'bpf.load' }>): void {
-  const { bpffs, pins, networkNamespace, object } = site;
+  const { bpffs, pins, networkNamespace, objects } = site;
   claimPins(bpffs, pins, networkNamespace);
   try {
-    loadGeneration({ ...op, bpffs, pins, object });
+    loadGeneration({ ...op, bpffs, pins, object: objects[op.object] });
   } catch (error) {
     removeUnfinished(pins);
     removeEmptyFolders(pins);
     throw error;
   }
-}
-
-function addLink(network: string, link: Link): string[] {
-  const { name, mac, mtu } = link;
-  const unfinished = unfinishedName(network);
-  return [
-    `link add ${unfinished} address ${mac} type vxlan ${formatTunnel(link)}`,
-    `link set ${unfinished} alias ${aliasOf(network)}`,
-    // No IPv6 address of its own: its neighbour discovery would find nobody. A device has no IPv6 at all on a host
-    // without it, and with an MTU below IPv6's least: so that comes after.
-    ...(existsSync(IPV6) ? [`link set ${unfinished} addrgenmode none`] : []),
-    `link set ${unfinished} mtu ${mtu} name ${name}`,
-  ];
-}
-
-function formatTunnel(link: Link): string {
-  const group = link.gbp ? ' gbp' : '';
-  if (link.kind === 'vxlan') return `external vnifilter nolearning dstport ${link.port}${group}`;
-  const { vni, underlay, underlayAddress, port } = link;
-  return `id ${vni} dev ${underlay} local ${underlayAddress} dstport ${port} nolearning noudpcsum${group}`;
-}
-
-function setLink({ up, mtu, mac }: { up?: boolean; mtu?: number; mac?: string }): string {
-  return [
-    mac === undefined ? '' : ` address ${mac}`,
-    mtu === undefined ? '' : ` mtu ${mtu}`,
-    up === undefined ? '' : up ? ' up arp off' : ' down',
-  ].join('');
 }
 
 function formatAddress({ device, address }: Address): string {

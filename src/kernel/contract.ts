@@ -1,6 +1,6 @@
 import type { TartanError } from '../errors.ts';
 import type { Op } from '../plan/op.ts';
-import type { ObservedState } from '../plan/state.ts';
+import type { HostRoute, ObservedState } from '../plan/state.ts';
 
 /** The only door to the kernel. */
 export interface Kernel {
@@ -79,6 +79,8 @@ export interface HostReader {
   readInterfaces(): Promise<readonly HostInterface[]>;
   /** Name of the interface that the IPv4 default route leaves by; null if there is no such route. */
   defaultRouteInterface(): Promise<string | null>;
+  /** The main table's unicast routes that are not ours. */
+  readRoutes(): Promise<readonly HostRoute[]>;
   /** Cheap, however many rules there are. */
   readNat(): Promise<HostNat>;
   /** Chains at the forward hook that do something, for people; may take a second where they hold 20,000 rules. */

@@ -1,12 +1,31 @@
 /** What the host looks like beside our own objects. */
+import type { HostRoute } from '../plan/state.ts';
 import type { HostReader } from './contract.ts';
 import { readJson } from './iproute.ts';
 import { readIpInterfaces, toHostInterface } from './links.ts';
 import { readForwardChains, readNat } from './netfilter.ts';
+import { ROUTE_PROTOCOL } from './observe.ts';
 
 interface DefaultRoute {
   readonly dev?: string;
   readonly metric?: number;
+}
+
+/** What is read of `ip -json -details route show`. */
+interface IpRoute {
+  readonly type?: string;
+  readonly dst: string;
+  readonly gateway?: string;
+  readonly dev?: string;
+  readonly protocol?: string;
+  readonly metric?: number;
+}
+
+/** A route over several next hops has no device of its own, and is none that a single host is behind. */
+function toHostRoute({ type, dst, gateway, dev, protocol, metric }: IpRoute): HostRoute[] {
+  if (type !== 'unicast' || dev === undefined || protocol === String(ROUTE_PROTOCOL)) return [];
+  const destination = dst === 'default' ? '0.0.0.0/0' : dst.includes('/') ? dst : `${dst}/32`;
+  return [{ destination, via: gateway ?? null, device: dev, metric: metric ?? 0 }];
 }
 
 /** Reads the host by iproute2. */
@@ -19,6 +38,19 @@ export const hostReader: HostReader = {
     const routes = await readJson<DefaultRoute>('ip', '-4', 'route', 'show', 'default');
     const best = routes.toSorted((a, b) => (a.metric ?? 0) - (b.metric ?? 0))[0];
     return best?.dev ?? null;
+  },
+
+  async readRoutes() {
+    const routes = await readJson<IpRoute>(
+      'ip',
+      '-details',
+      '-4',
+      'route',
+      'show',
+      'table',
+      'main',
+    );
+    return routes.flatMap(toHostRoute);
   },
 
   readNat,

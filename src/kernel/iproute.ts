@@ -65,6 +65,11 @@ export async function readNft<T>(...argv: string[]): Promise<T[]> {
   return stdout.trim() === '' ? [] : (JSON.parse(stdout) as { nftables: T[] }).nftables;
 }
 
+/** Carries out what nft(8) is told, in one transaction. */
+export async function runNft(ruleset: string): Promise<void> {
+  await run('nft', ['-f', '-'], ruleset);
+}
+
 /** What a command prints that has no JSON. */
 export async function readText(command: string, ...argv: string[]): Promise<string> {
   return (await run(command, argv)).stdout;

@@ -1,7 +1,7 @@
 /** The kernel, for real: iproute2 for devices, addresses and routes, bpf(2) for programs and maps. */
 
 import { detachAllOrUnpin } from '../bpf/denied.ts';
-import { builtObject, type ObjectFile } from '../bpf/object_file.ts';
+import { builtObjects, type Objects } from '../bpf/object_file.ts';
 import { pinsOf, removeEmptyFolders, removeUnfinished } from '../bpf/pins.ts';
 import { messageOf, TartanError } from '../errors.ts';
 import type { Op } from '../plan/op.ts';
@@ -22,19 +22,20 @@ export interface KernelOptions {
   /** Whether XDP may run without the driver's help. */
   readonly genericXdp?: boolean;
   /** What to load, where it is not what has been built. */
-  readonly object?: ObjectFile;
+  readonly objects?: Partial<Objects>;
 }
 
 const devices = { indexOf: indexOfInterface, nameOf: nameOfInterface };
 
 /** The kernel of this process's network namespace. */
 export function openKernel(options: KernelOptions): Kernel {
-  const { network, bpffs, object = builtObject, genericXdp = false } = options;
-  const site = { ...options, pins: pinsOf(bpffs, network), devices, object, genericXdp };
+  const { network, bpffs, genericXdp = false } = options;
+  const objects = { ...builtObjects, ...options.objects };
+  const site = { ...options, pins: pinsOf(bpffs, network), devices, objects, genericXdp };
   const { pins } = site;
   return {
     probe: () => probePrograms(bpffs, pins),
-    readAttachWays: (xdpOn) => readAttachWays({ pins, programs: object.programs }, xdpOn),
+    readAttachWays: (xdpOn) => readAttachWays({ pins, programs: objects.vxlan.programs }, xdpOn),
     observe: () => observe(site),
     async apply(op) {
       try {

@@ -5,6 +5,8 @@ import {
   type ForeignLink,
   isOverlayDevice,
   type ObservedLink,
+  type PairLink,
+  type TunLink,
   type VxlanLink,
   type VxlanSocket,
 } from '../plan/state.ts';
@@ -20,6 +22,8 @@ export interface IpInterface {
   readonly address?: string;
   readonly ifalias?: string;
   readonly master?: string;
+  /** The other end of a veth pair, where that is in the same namespace. */
+  readonly link?: string;
   /** Of the namespace that the other end is in; absent: this one. */
   readonly link_netnsid?: number;
   readonly group?: string;
@@ -98,11 +102,15 @@ export async function observeLinks(
   network: string,
   links: readonly IpInterface[],
 ): Promise<ObservedLink[]> {
-  const seen = links.filter((link) => isVxlan(link) || isOverlayDevice(link.ifname));
+  const seen = links.filter(
+    (link) => isVxlan(link) || isOverlayDevice(link.ifname) || isOurs(network, link),
+  );
   const filtered = seen.some((link) => isOurs(network, link) && isFiltered(link));
   const vnis = filtered ? await readVnis() : new Map();
   return seen.map((link) => {
     if (!isOurs(network, link)) return toForeign(link);
+    if (isKind(link, 'veth')) return toPair(link);
+    if (isKind(link, 'tun')) return toTun(link);
     return isFiltered(link) ? toVxlan(link, vnis.get(link.ifname) ?? null) : toClassic(link);
   });
 }
@@ -114,19 +122,24 @@ async function readVnis(): Promise<Map<string, number>> {
   );
 }
 
-function isVxlan({ linkinfo }: IpInterface): boolean {
-  return linkinfo?.info_kind === 'vxlan';
+function isVxlan(link: IpInterface): boolean {
+  return isKind(link, 'vxlan');
+}
+
+function isKind({ linkinfo }: IpInterface, kind: string): boolean {
+  return linkinfo?.info_kind === kind;
 }
 
 function isFiltered({ linkinfo }: IpInterface): boolean {
   return linkinfo?.info_data?.external === true && linkinfo.info_data.vnifilter === true;
 }
 
-/** A vxlan device of a kind that we make, with our alias, or one whose maker was killed before it had that. */
+/** A device of a kind that we make, with our alias, or one whose maker was killed before it had that. */
 function isOurs(network: string, link: IpInterface): boolean {
   const data = link.linkinfo?.info_data;
   const isClassic = !data?.external && data?.id !== undefined;
-  if (!isVxlan(link) || !(isFiltered(link) || isClassic)) return false;
+  const isVxlanOfOurs = isVxlan(link) && (isFiltered(link) || isClassic);
+  if (!isVxlanOfOurs && !isKind(link, 'veth') && !isKind(link, 'tun')) return false;
   return link.ifalias === aliasOf(network) || link.ifname === unfinishedName(network);
 }
 
@@ -145,6 +158,15 @@ function toClassic(link: IpInterface): ClassicLink {
   };
 }
 
+function toPair(link: IpInterface): PairLink {
+  const { ifname: name, address: mac = '', mtu } = link;
+  return { name, kind: 'pair', far: link.link ?? '', mac, mtu, up: isReady(link) };
+}
+
+function toTun(link: IpInterface): TunLink {
+  return { name: link.ifname, kind: 'tun', mtu: link.mtu, up: isReady(link) };
+}
+
 /** Without NOARP the device would ask for MACs that nobody answers for. */
 function isReady({ flags }: IpInterface): boolean {
   return flags.includes('UP') && flags.includes('NOARP');
@@ -153,7 +175,7 @@ function isReady({ flags }: IpInterface): boolean {
 function toForeign(link: IpInterface): ForeignLink {
   const { ifalias, linkinfo } = link;
   const data = isVxlan(link) ? linkinfo?.info_data : undefined;
-  const network = data && ifalias?.startsWith(ALIAS) ? ifalias.slice(ALIAS.length) : null;
+  const network = ifalias?.startsWith(ALIAS) ? ifalias.slice(ALIAS.length) : null;
   const classic =
     data && network === null && !data.external && data.id !== undefined && data.port !== undefined
       ? { vni: data.id, port: data.port }

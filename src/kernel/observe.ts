@@ -3,7 +3,7 @@ import { readEndpoints } from '../bpf/endpoint_map.ts';
 import { findFlaw, openMaps, programId } from '../bpf/generation.ts';
 import { readHeritage } from '../bpf/heritage.ts';
 import { readLinks } from '../bpf/links.ts';
-import { type ObjectFile, readBuild } from '../bpf/object_file.ts';
+import { type Objects, readBuilds } from '../bpf/object_file.ts';
 import { readPeers } from '../bpf/peer_maps.ts';
 import { listGenerations, listLinks, listOwners, type Pins } from '../bpf/pins.ts';
 import { type DeviceIndexes, readSettings } from '../bpf/settings.ts';
@@ -11,9 +11,12 @@ import { TartanError } from '../errors.ts';
 import {
   type Generation,
   generationPrefix,
+  type ObjectName,
   type ObservedState,
+  objectOf,
   type Route,
 } from '../plan/state.ts';
+import { observeFilter } from './filter.ts';
 import { readJson } from './iproute.ts';
 import { ipv4Of, observeLinks, readIpInterfaces } from './links.ts';
 import { observeFdb, observeNeighbors } from './neighbors.ts';
@@ -33,24 +36,29 @@ export interface Scope {
   readonly network: string;
   readonly pins: Pins;
   readonly devices: DeviceIndexes;
-  readonly object: ObjectFile;
+  readonly objects: Objects;
   /** Inode of this process's. */
   readonly networkNamespace: number;
 }
 
 /** What of ours stands in the kernel. */
 export async function observe(scope: Scope): Promise<ObservedState> {
-  const { network, pins, devices, object } = scope;
+  const { network, pins, devices, objects } = scope;
   requireOwnPins(scope);
-  const [interfaces, allRoutes] = await Promise.all([readIpInterfaces(), observeRoutes()]);
+  const [interfaces, allRoutes, filter] = await Promise.all([
+    readIpInterfaces(),
+    observeRoutes(),
+    observeFilter(network),
+  ]);
   const links = await observeLinks(network, interfaces);
   const classic = links.filter(({ kind }) => kind === 'classic').map(({ name }) => name);
   const [neighbors, fdb] = await Promise.all([
     Promise.all(classic.map(observeNeighbors)).then((lists) => lists.flat()),
     Promise.all(classic.map(observeFdb)).then((lists) => lists.flat()),
   ]);
-  const build = readBuild(object);
+  const builds = readBuilds(objects);
   const ours = new Set(links.filter(({ kind }) => kind !== 'foreign').map(({ name }) => name));
+  const foreign = new Set(links.filter(({ kind }) => kind === 'foreign').map(({ name }) => name));
   return {
     links,
     addresses: interfaces
@@ -61,12 +69,13 @@ export async function observe(scope: Scope): Promise<ObservedState> {
           address: `${local}/${prefixlen}`,
         })),
       ),
-    routes: allRoutes.filter(({ device }) => ours.has(device)),
+    routes: allRoutes.filter(({ device }) => !foreign.has(device)),
     neighbors,
     fdb,
-    generations: observeGenerations(scope, build),
+    filter,
+    generations: observeGenerations(scope, builds),
     attachments: observeAttachments(pins, devices),
-    builds: { vxlan: build },
+    builds,
   };
 }
 
@@ -100,22 +109,31 @@ async function observeRoutes(): Promise<Route[]> {
   }));
 }
 
+const OBJECTS: readonly ObjectName[] = ['vxlan', 'udp', 'host_gw'];
+
 const UNREAD: Generation = { settings: null, peers: new Map(), endpoints: new Map() };
 
 /** Of what other versions have made, that is read which this one could take over. */
-function observeGenerations(scope: Scope, build: string | null): Map<string, Generation> {
-  const ours = build === null ? null : generationPrefix('vxlan', build);
+function observeGenerations(
+  scope: Scope,
+  builds: ObservedState['builds'],
+): Map<string, Generation> {
+  const isOurs = (name: string) =>
+    OBJECTS.some((object) => {
+      const build = builds[object];
+      return typeof build === 'string' && name.startsWith(generationPrefix(object, build));
+    });
   return new Map(
     listGenerations(scope.pins).map((name): [string, Generation] => {
-      const read = () => readGeneration(scope, name, ours !== null && name.startsWith(ours));
+      const read = () => readGeneration(scope, name, isOurs(name));
       return [name, unlessDenied(read, () => UNREAD)];
     }),
   );
 }
 
-function readGeneration({ pins, devices, object }: Scope, name: string, isOurs: boolean) {
+function readGeneration({ pins, devices, objects }: Scope, name: string, isOurs: boolean) {
   if (!isOurs) return readHeritage(pins, name, devices);
-  const flaw = findFlaw(pins, name, object);
+  const flaw = findFlaw(pins, name, objects[objectOf(name) as ObjectName]);
   if (flaw) return { ...UNREAD, flaw };
   using maps = openMaps(pins, name);
   const settings = readSettings(maps, devices);

@@ -22,12 +22,31 @@ export interface VxlanConfig {
   readonly mtu: number;
 }
 
-/** A backend that flannel has and tartan does not build yet, or has no options for. */
-export interface OtherConfig {
-  readonly type: Exclude<BackendType, 'vxlan'>;
+export interface UdpConfig {
+  readonly type: 'udp';
+  /** UDP port, host byte order. */
+  readonly port: number;
+  /** As in {@link VxlanConfig}. */
+  readonly fastPath: boolean;
 }
 
-export type BackendConfig = VxlanConfig | OtherConfig;
+export interface HostGwConfig {
+  readonly type: 'host-gw';
+  /** As in {@link VxlanConfig}. */
+  readonly fastPath: boolean;
+}
+
+/** A backend that flannel has and tartan does not build yet. */
+export interface OtherConfig {
+  readonly type: Exclude<BackendType, 'vxlan' | 'udp' | 'host-gw'>;
+}
+
+export type BackendConfig = VxlanConfig | UdpConfig | HostGwConfig | OtherConfig;
+
+/** Whether the network's endpoints are served past their hosts' stacks, which only some backends can. */
+export function wantsFastPath(backend: BackendConfig): boolean {
+  return 'fastPath' in backend && backend.fastPath;
+}
 
 export type BackendType =
   | 'vxlan'
@@ -43,6 +62,8 @@ export type BackendType =
   | 'tencent-vpc';
 
 const PORTS = { min: 1, max: 65_535 };
+/** flannel's default. */
+const UDP_PORT = 8285;
 /**
  * RFC 7348 allows 24 bits. 0 is not one that a VNI filter of the kernel takes, and the name of the device, `flannel.<VNI>`,
  * must not be longer than the kernel's 15 characters.
@@ -56,11 +77,8 @@ const MIN_PSK_LENGTH = 96;
 /** What is read of each backend's options; each throws `CONFIG_INVALID`. */
 const READERS: Record<BackendType, (section: ConfigSection) => BackendConfig> = {
   vxlan: readVxlan,
-  udp: (section) => {
-    readInteger(section, 'Port', PORTS);
-    return { type: 'udp' };
-  },
-  'host-gw': () => ({ type: 'host-gw' }),
+  udp: readUdp,
+  'host-gw': (section) => ({ type: 'host-gw', fastPath: readFlag(section, 'FastPath') }),
   ipip: (section) => {
     readFlag(section, 'DirectRouting');
     return { type: 'ipip' };
@@ -91,7 +109,7 @@ export const BACKEND_TYPES = Object.keys(READERS) as readonly BackendType[];
  * @throws TartanError `CONFIG_INVALID` naming key and value
  */
 export function readBackend(section: ConfigSection | null): BackendConfig {
-  if (section === null) return { type: 'udp' };
+  if (section === null) return { type: 'udp', port: UDP_PORT, fastPath: false };
   const given = readText(section, 'Type');
   const type = BACKEND_TYPES.find((known) => known === given?.toLowerCase());
   if (type !== undefined) return READERS[type](section);
@@ -112,6 +130,14 @@ function readVxlan(section: ConfigSection): VxlanConfig {
     directRouting: readFlag(section, 'DirectRouting'),
     fastPath: readFlag(section, 'FastPath'),
     mtu: readOrZero(section, 'MTU', MTUS),
+  };
+}
+
+function readUdp(section: ConfigSection): UdpConfig {
+  return {
+    type: 'udp',
+    port: readInteger(section, 'Port', PORTS) ?? UDP_PORT,
+    fastPath: readFlag(section, 'FastPath'),
   };
 }
 

@@ -23,7 +23,15 @@ import {
 } from './config_section.ts';
 import { fieldsOf } from './json_fields.ts';
 
-export type { BackendConfig, BackendType, OtherConfig, VxlanConfig } from './backend_config.ts';
+export type {
+  BackendConfig,
+  BackendType,
+  HostGwConfig,
+  OtherConfig,
+  UdpConfig,
+  VxlanConfig,
+} from './backend_config.ts';
+export { wantsFastPath } from './backend_config.ts';
 
 export interface NetworkConfig {
   readonly network: Prefix;

@@ -3,8 +3,10 @@ import { diffDataplane, orphanedAttachments, supersededAttachments } from './dif
 import { loadGeneration, staleGenerations } from './diff_generation.ts';
 import { diffLinks } from './diff_links.ts';
 import { diffFdb, diffNeighbors } from './diff_neighbors.ts';
+import { diffRoutes } from './diff_routes.ts';
+import { difference } from './difference.ts';
 import type { Op } from './op.ts';
-import type { DesiredState, ObservedState, Route } from './state.ts';
+import { type DesiredState, hashFilter, type ObservedState } from './state.ts';
 
 /**
  * The ops that turn `observed` into `desired`, in an order that is safe at every step: a program is attached before the
@@ -25,12 +27,15 @@ export function diff(desired: DesiredState, observed: ObservedState): Op[] {
     fdb: observed.fdb.filter(({ device }) => !gone(device)),
     attachments: observed.attachments.filter(({ device }) => !gone(device)),
   };
-  const routes = difference(desired.routes, here.routes);
+  const routes = diffRoutes(desired, here);
   const addresses = difference(desired.addresses, here.addresses);
   const neighbors = diffNeighbors(desired.neighbors, here.neighbors);
   const fdb = diffFdb(desired.fdb, here.fdb);
   return [
-    ...changeRoutes('routes.remove', routes.surplus),
+    ...routes.remove,
+    ...(desired.filter === null && observed.filter !== null
+      ? [{ op: 'filter.remove' } as const]
+      : []),
     // What can fail for want of something on the host comes before anything is taken away or made.
     ...loadGeneration(desired.dataplane, here),
     ...neighbors.remove,
@@ -45,26 +50,16 @@ export function diff(desired: DesiredState, observed: ObservedState): Op[] {
     ...addresses.missing.map((address): Op => ({ op: 'address.add', address })),
     ...addresses.surplus.map((address): Op => ({ op: 'address.remove', address })),
     ...links.up,
+    ...writeFilter(desired, observed),
     // A device that goes down loses them.
     ...neighbors.write,
     ...fdb.write,
-    ...changeRoutes('routes.add', routes.missing),
+    ...routes.add,
     ...staleGenerations(desired.dataplane, observed),
   ];
 }
 
-/** Thousands of routes are one op: one process carries them out. */
-function changeRoutes(op: 'routes.add' | 'routes.remove', routes: readonly Route[]): Op[] {
-  return routes.length > 0 ? [{ op, routes }] : [];
-}
-
-/** Flat objects, compared by their values. */
-function difference<T extends object>(desired: readonly T[], observed: readonly T[]) {
-  const key = (item: T) => JSON.stringify(Object.entries(item).sort());
-  const wanted = new Set(desired.map(key));
-  const present = new Set(observed.map(key));
-  return {
-    missing: desired.filter((item) => !present.has(key(item))),
-    surplus: observed.filter((item) => !wanted.has(key(item))),
-  };
+function writeFilter({ filter }: DesiredState, observed: ObservedState): Op[] {
+  if (filter === null || hashFilter(filter) === observed.filter) return [];
+  return [{ op: 'filter.write', text: filter }];
 }

@@ -7,7 +7,7 @@ import type {
   Endpoint,
   ObservedState,
   Peer,
-  VxlanSettings,
+  Settings,
 } from './state.ts';
 
 /**
@@ -26,7 +26,10 @@ export function diffDataplane(
   const found = holdings(desired, observed);
   const from = predecessor(desired, observed);
   const stale =
-    found?.settings == null || replaced.has(settings.device) || replaced.has(settings.underlay);
+    found?.settings == null ||
+    [settings.device, settings.far, settings.underlay].some(
+      (device) => device !== null && replaced.has(device),
+    );
   const peers = diffPeers(desired.peers, found?.peers ?? new Map());
   return [
     ...(stale || !sameSettings(found.settings, settings)
@@ -94,10 +97,8 @@ function sameMeans(a: Attachment, b: Attachment): boolean {
   return samePlace(a, b) && a.by === b.by;
 }
 
-function sameSettings(a: VxlanSettings | null, b: VxlanSettings): boolean {
-  return (
-    a !== null && (Object.keys(b) as (keyof VxlanSettings)[]).every((key) => a[key] === b[key])
-  );
+function sameSettings(a: Settings | null, b: Settings): boolean {
+  return a !== null && (Object.keys(b) as (keyof Settings)[]).every((key) => a[key] === b[key]);
 }
 
 /** Before a program is attached to an interface that lets through only what is listed. */
@@ -117,11 +118,15 @@ function diffEndpoints(
   ];
 }
 
+function samePeer(a: Peer, b: Peer): boolean {
+  return a.publicIp === b.publicIp && a.mac === b.mac && a.direct === b.direct;
+}
+
 function diffPeers(desired: ReadonlyMap<string, Peer>, observed: ReadonlyMap<string, Peer>) {
   const write: Peer[] = [];
   for (const [subnet, peer] of desired) {
     const found = observed.get(subnet);
-    if (found?.publicIp !== peer.publicIp || found.mac !== peer.mac) write.push(peer);
+    if (found === undefined || !samePeer(found, peer)) write.push(peer);
   }
   const remove: string[] = [];
   for (const subnet of observed.keys()) if (!desired.has(subnet)) remove.push(subnet);

@@ -15,7 +15,7 @@ export function wantedGeneration(
   { builds }: ObservedState,
 ): string {
   const build = builds[object];
-  if (build !== null) return generationName(object, build, settings);
+  if (build) return generationName(object, build, settings);
   throw new TartanError(
     'MISSING',
     `the BPF programs have not been built: there is no build/bpf/${object}.o`,

@@ -54,17 +54,26 @@ function changeLink(link: Link, found: ObservedLink | undefined) {
   return {
     remove: found && !same ? [{ op: 'link.remove', name: link.name } as const] : [],
     add: same ? alter(same, link) : [{ op: 'link.add', link } satisfies Op],
-    open: link.kind === 'vxlan' ? changeVni(link, same?.vni ?? null) : [],
+    open: link.kind === 'vxlan' ? changeVni(link, same?.kind === 'vxlan' ? same.vni : null) : [],
     up: same?.up ? [] : [{ op: 'link.set', name: link.name, up: true } as const],
   };
 }
 
 /** Whether the device can be changed into the other; else it is made anew. */
 function canBecome(found: ObservedLink, link: Link): found is Link {
-  if (found.kind === 'vxlan') {
-    return link.kind === 'vxlan' && found.port === link.port && found.gbp === link.gbp;
+  switch (found.kind) {
+    case 'vxlan':
+      return link.kind === 'vxlan' && found.port === link.port && found.gbp === link.gbp;
+    case 'classic':
+      return link.kind === 'classic' && sameTunnel(found, link);
+    case 'pair':
+      // Both ends have the one MAC.
+      return link.kind === 'pair' && found.far === link.far && found.mac === link.mac;
+    case 'tun':
+      return link.kind === 'tun';
+    case 'foreign':
+      return false;
   }
-  return found.kind === 'classic' && link.kind === 'classic' && sameTunnel(found, link);
 }
 
 /** A device that gets another MAC loses its neigh entries, so it may as well be another device. */
@@ -81,6 +90,13 @@ function sameTunnel(a: ClassicLink, b: ClassicLink): boolean {
 
 /** flanneld's device may be replaced: a classic one with our VNI and port. Any other belongs to somebody. */
 function requireTakeover(link: Link, found: ForeignLink): void {
+  if (!isTunnel(link)) {
+    throw new TartanError(
+      'DEVICE_FOREIGN',
+      `device ${link.name} exists and is not ours: ${found.detail}`,
+      `Stop what it belongs to, or remove it (\`ip link delete ${link.name}\`) if nothing needs it.`,
+    );
+  }
   if (found.classic?.vni === link.vni && found.classic.port === link.port) return;
   if (found.network !== null) {
     throw new TartanError(
@@ -98,6 +114,7 @@ function requireTakeover(link: Link, found: ForeignLink): void {
 
 /** The kernel would refuse to set the device up, with EADDRINUSE: at a moment when a lease has been taken. */
 function requirePort(link: Link, observed: readonly ObservedLink[]): void {
+  if (!isTunnel(link)) return;
   const wanted = socketOf(link);
   for (const other of observed) {
     if (other.kind !== 'foreign' || other.name === link.name || other.socket === null) continue;
@@ -112,13 +129,22 @@ function requirePort(link: Link, observed: readonly ObservedLink[]): void {
   }
 }
 
+/** A vxlan device, which has a VNI and a socket. */
+function isTunnel(link: Link): link is VxlanLink | ClassicLink {
+  return link.kind === 'vxlan' || link.kind === 'classic';
+}
+
+function macOf(link: Link): string | null {
+  return link.kind === 'tun' ? null : link.mac;
+}
+
 function sameMode(a: VxlanSocket, b: VxlanSocket): boolean {
   return a.mode.toSorted().join() === b.mode.toSorted().join();
 }
 
 function alter(found: Link, link: Link): Op[] {
   const change: LinkChange = {
-    ...(found.mac === link.mac ? {} : { mac: link.mac }),
+    ...(link.kind === 'tun' || macOf(found) === link.mac ? {} : { mac: link.mac }),
     ...(found.mtu === link.mtu ? {} : { mtu: link.mtu }),
   };
   return Object.keys(change).length > 0 ? [{ op: 'link.set', name: link.name, ...change }] : [];

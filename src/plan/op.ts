@@ -5,9 +5,10 @@ import type {
   FdbEntry,
   Link,
   Neighbor,
+  ObjectName,
   Peer,
   Route,
-  VxlanSettings,
+  Settings,
 } from './state.ts';
 
 /** Changes of a link that need no new one. */
@@ -27,16 +28,21 @@ export type Op =
   | { readonly op: 'address.add'; readonly address: Address }
   | { readonly op: 'address.remove'; readonly address: Address }
   | { readonly op: 'routes.add'; readonly routes: readonly Route[] }
+  /** Add routes, each in the place of the one to its destination that stands, whoever made it. */
+  | { readonly op: 'routes.replace'; readonly routes: readonly Route[] }
   | { readonly op: 'routes.remove'; readonly routes: readonly Route[] }
   /** Kernel mode's entries for peers; a write takes the place of what stands for the same address or MAC. */
   | { readonly op: 'neighbors.write'; readonly neighbors: readonly Neighbor[] }
   | { readonly op: 'neighbors.remove'; readonly neighbors: readonly Neighbor[] }
   | { readonly op: 'fdb.write'; readonly fdb: readonly FdbEntry[] }
   | { readonly op: 'fdb.remove'; readonly fdb: readonly FdbEntry[] }
+  /** Our nft table, in the place of the one that stands, at once. */
+  | { readonly op: 'filter.write'; readonly text: string }
+  | { readonly op: 'filter.remove' }
   /** Load an object's programs and maps and pin them under the generation's name. */
   | {
       readonly op: 'bpf.load';
-      readonly object: 'vxlan';
+      readonly object: ObjectName;
       readonly generation: string;
       readonly subnetCount: number;
       /** The generation whose maps it takes over. */
@@ -51,7 +57,7 @@ export type Op =
   /** Attach a program, or put it in the place of its predecessor. */
   | { readonly op: 'bpf.attach'; readonly attachment: Attachment; readonly generation: string }
   | { readonly op: 'bpf.detach'; readonly attachment: Attachment }
-  | { readonly op: 'settings.write'; readonly generation: string; readonly settings: VxlanSettings }
+  | { readonly op: 'settings.write'; readonly generation: string; readonly settings: Settings }
   | { readonly op: 'peers.write'; readonly generation: string; readonly peers: readonly Peer[] }
   | {
       readonly op: 'peers.remove';

@@ -3,6 +3,7 @@
  * Addresses are dotted strings, prefixes `10.5.52.0/24`, MACs lower case with colons; devices go by name: interface
  * indexes are the kernel room's business.
  */
+import { createHash } from 'node:crypto';
 
 /** A vxlan device in external (collect metadata) mode with a VNI filter. */
 export interface VxlanLink {
@@ -59,7 +60,32 @@ export interface VxlanSocket {
   readonly mode: readonly string[];
 }
 
-export type Link = VxlanLink | ClassicLink;
+/**
+ * The veth pair of udp: its near end is the overlay device, and what comes out of its far end is carried by the programs
+ * there, or has been decapsulated by them and is on its way in.
+ */
+export interface PairLink {
+  /** The near end. */
+  readonly name: string;
+  readonly kind: 'pair';
+  /** The far end; it carries IPv4 packets of every size. */
+  readonly far: string;
+  /** Of both ends: what is sent by one is for the other. */
+  readonly mac: string;
+  /** Of the near end. */
+  readonly mtu: number;
+  readonly up: boolean;
+}
+
+/** A TUN that stays while nobody reads it: udp's relay in user space does. */
+export interface TunLink {
+  readonly name: string;
+  readonly kind: 'tun';
+  readonly mtu: number;
+  readonly up: boolean;
+}
+
+export type Link = VxlanLink | ClassicLink | PairLink | TunLink;
 export type ObservedLink = Link | ForeignLink;
 
 export interface Address {
@@ -68,11 +94,25 @@ export interface Address {
   readonly address: string;
 }
 
+/** One of ours, by its protocol number. */
 export interface Route {
   readonly destination: string;
+  /** The next hop. */
   readonly via: string;
   readonly device: string;
+  /** Into the overlay device, whose next hops the host has no other route to. Else by the underlay itself. */
   readonly onlink: boolean;
+}
+
+/** A route that somebody else made. */
+export interface HostRoute {
+  /** `10.5.7.0/24`; `0.0.0.0/0` for the default route. */
+  readonly destination: string;
+  /** The next hop; null: what it leads to is on the link itself. */
+  readonly via: string | null;
+  readonly device: string;
+  /** Of routes to one destination the lowest is taken. */
+  readonly metric: number;
 }
 
 /** By a TCX link, by a filter on a clsact qdisc, which runs behind all of TCX, or by an XDP link, which runs before. */
@@ -102,23 +142,31 @@ export interface Attachment {
   readonly by: AttachmentMeans;
 }
 
+/** The objects in bpf/. */
+export type ObjectName = 'vxlan' | 'udp' | 'host_gw';
+
 /** What the programs must know of this host and network. */
-export interface VxlanSettings {
+export interface Settings {
   /** The whole overlay, `10.5.0.0/16`. */
   readonly network: string;
   readonly ownSubnet: string;
   /** The subnets that have a place of their own in the peer array: `subnetCount` of them from `firstSubnet` on. */
   readonly firstSubnet: string;
   readonly subnetCount: number;
+  /** 0: not vxlan. */
   readonly vni: number;
+  /** UDP port, host byte order; 0: there is no tunnel. */
   readonly port: number;
-  /** The overlay device. */
-  readonly device: string;
+  /** The overlay device; null: there is no tunnel. */
+  readonly device: string | null;
+  /** {@link NO_MAC} where there is no device. */
   readonly deviceMac: string;
+  /** The far end of the device, where that is a pair. */
+  readonly far: string | null;
   readonly underlay: string;
   /** The underlay interface's address: outer source, and the only outer destination accepted. */
   readonly underlayAddress: string;
-  /** The overlay device's, in bytes: what FastPath carries at most. */
+  /** The overlay's, in bytes: what FastPath carries at most. */
   readonly mtu: number;
   /** Whether endpoints are served past the host's stack. */
   readonly fastPath: boolean;
@@ -141,17 +189,23 @@ export interface Endpoint {
 /** How many endpoints a host can have, each at the place that the last bits of its address name. */
 export const ENDPOINT_PLACES = 4096;
 
+/** What stands where a backend has no MAC. */
+export const NO_MAC = '00:00:00:00:00:00';
+
 export interface Peer {
   readonly subnet: string;
   readonly publicIp: string;
+  /** Its VTEP's; {@link NO_MAC} where it has none. */
   readonly mac: string;
+  /** It is reached without a tunnel. */
+  readonly direct?: true;
 }
 
 /** Programs, where they are attached, and what stands in their maps. */
 export interface Dataplane {
   /** Name of the object in bpf/. */
-  readonly object: 'vxlan';
-  readonly settings: VxlanSettings;
+  readonly object: ObjectName;
+  readonly settings: Settings;
   readonly attachments: readonly Attachment[];
   /** By subnet. */
   readonly peers: ReadonlyMap<string, Peer>;
@@ -161,6 +215,11 @@ export interface Dataplane {
 
 /** What the host is to look like. */
 export interface DesiredState {
+  /**
+   * The overlay. Routes of ours on devices that are not, which networks of one host share, are this network's where they
+   * lead there; null: none of them is.
+   */
+  readonly network: string | null;
   readonly links: readonly Link[];
   readonly addresses: readonly Address[];
   readonly routes: readonly Route[];
@@ -168,13 +227,15 @@ export interface DesiredState {
   readonly neighbors: readonly Neighbor[];
   /** One a device and MAC. */
   readonly fdb: readonly FdbEntry[];
-  /** null: kernel mode, or nothing. */
+  /** What stands between the braces of our nft table in the family `ip`; null: there is to be none. */
+  readonly filter: string | null;
+  /** null: no programs are wanted. */
   readonly dataplane: Dataplane | null;
 }
 
 /** One pinned set of programs and maps. */
 export interface Generation {
-  readonly settings: VxlanSettings | null;
+  readonly settings: Settings | null;
   readonly peers: ReadonlyMap<string, Peer>;
   readonly endpoints: ReadonlyMap<string, Endpoint>;
   /** `incomplete`: pins are missing, it is to be loaded anew. `foreign`: a map in it is not one that we made. */
@@ -185,14 +246,17 @@ export interface Generation {
 export interface ObservedState {
   readonly links: readonly ObservedLink[];
   readonly addresses: readonly Address[];
+  /** Those on devices that are not ours may be another network's of this host. */
   readonly routes: readonly Route[];
   readonly neighbors: readonly Neighbor[];
   readonly fdb: readonly FdbEntry[];
+  /** {@link hashFilter} of what our nft table was made from; null: there is none. */
+  readonly filter: string | null;
   /** Pinned sets by name: {@link generationName} tells the one that is wanted. */
   readonly generations: ReadonlyMap<string, Generation>;
   readonly attachments: readonly (Attachment & { readonly generation: string | null })[];
   /** A hash of each object file as it lies on disk; null: it has not been built. */
-  readonly builds: Readonly<Record<Dataplane['object'], string | null>>;
+  readonly builds: Readonly<Partial<Record<ObjectName, string | null>>>;
 }
 
 /** flannel's name for the device of a VNI: what looks for flannel's device finds ours. */
@@ -200,24 +264,36 @@ export function overlayDeviceName(vni: number): string {
   return `flannel.${vni}`;
 }
 
+/** flannel's name for the devices of udp, of which a host has one a network. */
+export function relayDeviceName(number: number): string {
+  return `flannel${number}`;
+}
+
 /** The socket that a device of ours has. */
-export function socketOf({ kind, port, gbp }: Link): VxlanSocket {
+export function socketOf({ kind, port, gbp }: VxlanLink | ClassicLink): VxlanSocket {
   const flags = kind === 'vxlan' ? ['external', 'vnifilter'] : [];
   return { port, mode: [...flags, ...(gbp ? ['gbp'] : [])] };
 }
 
 /** Whether a device has an overlay's name, whoever made it. */
 export function isOverlayDevice(name: string): boolean {
-  return /^flannel\.\d+$/.test(name);
+  return /^flannel\.?\d+$/.test(name);
+}
+
+/** How an nft table says what it was made from: what nft lists is not what it was told. */
+export function hashFilter(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
 /** A host with nothing of ours. */
 export const nothing: DesiredState = {
+  network: null,
   links: [],
   addresses: [],
   routes: [],
   neighbors: [],
   fdb: [],
+  filter: null,
   dataplane: null,
 };
 
@@ -228,7 +304,7 @@ export const nothing: DesiredState = {
 export function generationName(
   object: string,
   build: string,
-  { firstSubnet, subnetCount }: Pick<VxlanSettings, 'firstSubnet' | 'subnetCount'>,
+  { firstSubnet, subnetCount }: Pick<Settings, 'firstSubnet' | 'subnetCount'>,
 ): string {
   return `${generationPrefix(object, build)}${firstSubnet.replaceAll(/[./]/g, '-')}-${subnetCount}`;
 }
@@ -241,4 +317,9 @@ export function numberingOf(generation: string): string {
 /** How the names of all generations begin that one build of an object has made. */
 export function generationPrefix(object: string, build: string): string {
   return `${object}-${build.slice(0, 12)}-`;
+}
+
+/** The object that a generation was loaded from. */
+export function objectOf(generation: string): string {
+  return generation.split('-')[0] ?? '';
 }

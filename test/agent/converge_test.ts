@@ -15,6 +15,7 @@ const settings = {
   port: 8472,
   device: 'flannel.1',
   deviceMac: '02:00:00:00:00:01',
+  far: null,
   underlay: 'eth0',
   underlayAddress: '192.168.64.3',
   mtu: 1450,
@@ -29,11 +30,13 @@ const peerOf = (n: number): Peer => ({
 });
 
 const desiredWith = (...peers: Peer[]): DesiredState => ({
+  network: '10.5.0.0/16',
   links: [],
   addresses: [],
   routes: [],
   neighbors: [],
   fdb: [],
+  filter: null,
   dataplane: {
     object: 'vxlan',
     settings,
@@ -52,6 +55,7 @@ function setUp() {
     routes: [],
     neighbors: [],
     fdb: [],
+    filter: null,
     generations: new Map([[generation, { settings, peers: new Map(), endpoints: new Map() }]]),
     attachments: [],
     builds: { vxlan: BUILD },

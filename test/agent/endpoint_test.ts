@@ -10,7 +10,7 @@ import { networkNamespaceInode, statePath, writeState } from '../../src/agent/st
 import { mapLayouts } from '../../src/bpf/layouts.gen.ts';
 import { TartanError } from '../../src/errors.ts';
 import type { HostInterface } from '../../src/kernel/contract.ts';
-import { ENDPOINT_PLACES, type ObservedState, type VxlanSettings } from '../../src/plan/state.ts';
+import { ENDPOINT_PLACES, type ObservedState, type Settings } from '../../src/plan/state.ts';
 import { GENERATION, generation, settings, settled } from '../plan/samples.ts';
 import { hostOf, interfaceOf, recordingKernel, type TestHost, testHost } from './world.ts';
 
@@ -29,15 +29,12 @@ const INTERFACES: readonly HostInterface[] = [
 ];
 
 /** A host whose kernel looks as after a join, with these settings. */
-function observedWith(change: Partial<VxlanSettings>): ObservedState {
+function observedWith(change: Partial<Settings>): ObservedState {
   const found = { ...generation, settings: { ...settings, ...change } };
   return { ...settled, generations: new Map([[GENERATION, found]]) };
 }
 
-async function joinedHost(
-  change: Partial<VxlanSettings> = { fastPath: true },
-  subnet = '10.5.52.0/24',
-) {
+async function joinedHost(change: Partial<Settings> = { fastPath: true }, subnet = '10.5.52.0/24') {
   const kernel = recordingKernel(observedWith(change));
   const host = await testHost({ kernel, host: hostOf(INTERFACES) });
   await writeState(statePath(host.settings.stateDir, host.settings.network), {

@@ -20,6 +20,7 @@ const EMPTY: ObservedState = {
   routes: [],
   neighbors: [],
   fdb: [],
+  filter: null,
   generations: new Map(),
   attachments: [],
   builds: { vxlan: '0123456789abcdef' },
@@ -77,6 +78,7 @@ export function hostOf(
   return {
     readInterfaces: async () => interfaces,
     defaultRouteInterface: async () => defaultRoute,
+    readRoutes: async () => [],
     readNat: async () => ({ nat: [], blindness: null, doubt: null }),
     readForwardChains: async () => [],
   };

@@ -35,6 +35,7 @@ export const node: Node = {
   endpoints: [],
   netfilter: null,
   dataplane: { kind: 'bpf', reason: null },
+  routes: null,
 };
 
 export function withInterface(change: Partial<Node['interface']>): Node {

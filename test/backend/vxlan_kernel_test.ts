@@ -4,11 +4,16 @@ import { vxlan } from '../../src/backend/vxlan.ts';
 import { node as bpfNode, config, lease, own, withOptions } from './samples.ts';
 
 const device = 'flannel.1';
+const NO_PROGRAMS = 'kernel mode, without source check and counters: no BPF here';
 const node = { ...bpfNode, dataplane: { kind: 'kernel', reason: 'no BPF here' } } as const;
 
 test('a host in kernel mode, whole', () => {
   const peers = [lease('10.5.7.0/24'), lease('10.6.8.0/22')];
   assert.deepEqual(vxlan.desired(config, node, own, peers), {
+    mode: 'kernel',
+    reached: 2,
+    network: '10.5.0.0/16',
+    filter: null,
     links: [
       {
         name: device,
@@ -37,7 +42,7 @@ test('a host in kernel mode, whole', () => {
       { device, mac: '02:00:00:00:01:08', publicIp: '192.168.64.8' },
     ],
     dataplane: null,
-    warnings: [],
+    warnings: [NO_PROGRAMS],
   });
 });
 
@@ -65,6 +70,7 @@ test('of two peers with one MAC or one address, the lower subnet is reached, in 
     assert.deepEqual([routes.length, neighbors.length, fdb.length], [1, 1, 1]);
     assert.equal(routes[0]?.destination, '10.5.7.0/24');
     assert.deepEqual(warnings, [
+      NO_PROGRAMS,
       'left out 10.5.7.0/26: in kernel mode it cannot share 10.5.7.0 with 10.5.7.0/24',
       'left out 10.5.8.0/24: in kernel mode it cannot share 02:00:00:00:00:01 with this host',
       'left out 10.5.9.0/24: in kernel mode it cannot share 02:00:00:00:01:07 with 10.5.7.0/24',

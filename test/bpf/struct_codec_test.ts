@@ -69,7 +69,7 @@ test('bytes lie as the programs read them', () => {
       address: 0xc0a8_4003,
       slot: 7,
       mac: 'c6:d2:32:6f:8f:44',
-      valid: 1,
+      flags: 1,
       length: 24,
     }).toString('hex'),
     'c0a84003' + '07000000' + 'c6d2326f8f44' + '01' + '18',

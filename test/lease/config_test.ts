@@ -39,7 +39,7 @@ test('the smallest config has all defaults', () => {
     subnetLength: 24,
     subnetMin: parsePrefix('10.5.1.0/24').address,
     subnetMax: parsePrefix('10.5.255.0/24').address,
-    backend: { type: 'udp' },
+    backend: { type: 'udp', port: 8285, fastPath: false },
   });
 });
 

@@ -9,13 +9,14 @@ import {
   type FdbEntry,
   type Generation,
   generationName,
+  hashFilter,
   type Link,
   type Neighbor,
   type ObservedLink,
   type Peer,
   type Route,
+  type Settings,
   type VxlanLink,
-  type VxlanSettings,
 } from '../../src/plan/state.ts';
 import type { Host } from './model.ts';
 import { BUILD, check, peersOf, receive, send } from './samples.ts';
@@ -67,8 +68,8 @@ const someEndpoints: fc.Arbitrary<ReadonlyMap<string, Endpoint>> = fc
   )
   .map((endpoints) => new Map(endpoints.map((endpoint) => [endpoint.address, endpoint])));
 
-function someSettings(device: string, underlay: string): fc.Arbitrary<VxlanSettings> {
-  return record<VxlanSettings>({
+function someSettings(device: string, underlay: string): fc.Arbitrary<Settings> {
+  return record<Settings>({
     network: fc.constant('10.5.0.0/16'),
     ownSubnet: fc.constantFrom('10.5.52.0/24', '10.5.53.0/24'),
     firstSubnet: fc.constantFrom('10.5.1.0/24', '10.5.2.0/24'),
@@ -77,6 +78,7 @@ function someSettings(device: string, underlay: string): fc.Arbitrary<VxlanSetti
     port: aPort,
     device: fc.constant(device),
     deviceMac: aMac,
+    far: fc.constant(null),
     underlay: fc.constant(underlay),
     underlayAddress: fc.constantFrom('192.168.64.2', '192.168.64.22'),
     mtu: fc.constant(1450),
@@ -136,14 +138,18 @@ function fdbOn(device: string): fc.Arbitrary<FdbEntry[]> {
   return fc.uniqueArray(one, { selector: ({ mac }) => mac });
 }
 
+const aFilter = fc.constantFrom(null, 'chain a {}', 'chain b {}');
+
 /** A host in kernel mode. */
 const aClassicState: fc.Arbitrary<DesiredState> = aDevice.chain((device) =>
   record<DesiredState>({
+    network: fc.constant('10.5.0.0/16'),
     links: aClassicLink(device).map((link) => [{ ...link, up: true }]),
     addresses: addressesOn(device),
     routes: routesOn(device),
     neighbors: neighborsOn(device),
     fdb: fdbOn(device),
+    filter: aFilter,
     dataplane: fc.constant(null),
   }),
 );
@@ -153,11 +159,13 @@ const aProgrammedState: fc.Arbitrary<DesiredState> = fc
   .tuple(aDevice, fc.constantFrom(...UNDERLAYS))
   .chain(([device, underlay]) =>
     record<DesiredState>({
+      network: fc.constant('10.5.0.0/16'),
       links: aLink(device, fc.constant(1)).map((link) => [{ ...link, up: true }]),
       addresses: addressesOn(device),
       routes: routesOn(device),
       neighbors: fc.constant([]),
       fdb: fc.constant([]),
+      filter: aFilter,
       dataplane: record({
         object: fc.constant('vxlan' as const),
         settings: someSettings(device, underlay),
@@ -204,7 +212,7 @@ const observedLinks: fc.Arbitrary<ObservedLink[]> = fc
   .map((links) => links.filter((link) => link !== null));
 
 function conditions(
-  settings: VxlanSettings,
+  settings: Settings,
   peers: Generation['peers'],
   endpoints: Generation['endpoints'],
 ) {
@@ -278,6 +286,7 @@ export const aHost: fc.Arbitrary<Host> = observedLinks.chain((links) => {
         neighborsOn,
       ),
       fdb: onEach(classics, fdbOn),
+      filter: aFilter.map((text) => text && hashFilter(text)),
       generations: fc.constant(generations),
       attachments: attachmentsOn(devices, [...generations.keys()]),
       builds: fc.constant({ vxlan: BUILD }),

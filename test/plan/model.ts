@@ -5,12 +5,13 @@
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import type { Op } from '../../src/plan/op.ts';
-import type {
-  Attachment,
-  Generation,
-  Link,
-  ObservedState,
-  VxlanLink,
+import {
+  type Attachment,
+  type Generation,
+  hashFilter,
+  type Link,
+  type ObservedState,
+  type VxlanLink,
 } from '../../src/plan/state.ts';
 
 export interface Host extends ObservedState {
@@ -31,13 +32,10 @@ export function apply(host: Host, op: Op): Host {
       return removeLink(host, op.name);
     case 'link.set':
       return changeLink(host, op.name, (link) => {
-        assert(link.kind === 'vxlan' || op.mac === undefined, 'would lose its neighbours');
-        return {
-          ...link,
-          up: op.up ?? link.up,
-          mtu: op.mtu ?? link.mtu,
-          mac: op.mac ?? link.mac,
-        };
+        const changed = { ...link, up: op.up ?? link.up, mtu: op.mtu ?? link.mtu };
+        if (op.mac === undefined) return changed;
+        assert(changed.kind === 'vxlan', 'would lose its neighbours');
+        return { ...changed, mac: op.mac };
       });
     case 'vni.add':
       assert(programsOn(host, op.device) >= 2, 'packets would get in unchecked');
@@ -58,6 +56,17 @@ export function apply(host: Host, op: Op): Host {
     case 'routes.add':
       for (const { device } of op.routes) assert(ourLink(host, device).up, 'network is down');
       return { ...host, routes: added(host.routes, op.routes) };
+    case 'routes.replace': {
+      for (const { device } of op.routes) assert(hasDevice(host, device), `no device ${device}`);
+      const taken = new Set(op.routes.map(({ destination }) => destination));
+      const others = host.routes.filter(({ destination }) => !taken.has(destination));
+      return { ...host, routes: [...others, ...op.routes] };
+    }
+    case 'filter.write':
+      return { ...host, filter: hashFilter(op.text) };
+    case 'filter.remove':
+      assert.notEqual(host.filter, null);
+      return { ...host, filter: null };
     case 'routes.remove':
       return { ...host, routes: removed(host.routes, op.routes) };
     case 'neighbors.write':
@@ -95,7 +104,8 @@ export function apply(host: Host, op: Op): Host {
     }
     case 'settings.write': {
       const { device, underlay } = op.settings;
-      assert(hasDevice(host, device) && hasDevice(host, underlay), 'no such device');
+      for (const name of [device, underlay])
+        assert(name === null || hasDevice(host, name), `no device ${name}`);
       const found = generationOf(host, op.generation);
       return setGeneration(host, op.generation, { ...found, settings: op.settings });
     }

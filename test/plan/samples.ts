@@ -11,8 +11,8 @@ import {
   type ObservedState,
   type Peer,
   type Route,
+  type Settings,
   type VxlanLink,
-  type VxlanSettings,
 } from '../../src/plan/state.ts';
 
 export const BUILD = '0123456789abcdef0123456789abcdef';
@@ -42,7 +42,7 @@ export const classicLink: ClassicLink = {
   up: true,
 };
 
-export const settings: VxlanSettings = {
+export const settings: Settings = {
   network: '10.5.0.0/16',
   ownSubnet: '10.5.52.0/24',
   firstSubnet: '10.5.1.0/24',
@@ -51,6 +51,7 @@ export const settings: VxlanSettings = {
   port: 8472,
   device: 'flannel.1',
   deviceMac: '02:00:00:00:00:01',
+  far: null,
   underlay: 'eth0',
   underlayAddress: '192.168.64.2',
   mtu: 1450,
@@ -104,11 +105,13 @@ export const dataplane: Dataplane = {
 };
 
 export const desired: DesiredState = {
+  network: '10.5.0.0/16',
   links: [link],
   addresses: [{ device: 'flannel.1', address: '10.5.52.0/32' }],
   routes: [route('10.5.1.0/24'), route('10.5.2.0/23')],
   neighbors: [],
   fdb: [],
+  filter: null,
   dataplane,
 };
 
@@ -128,11 +131,13 @@ export function peerRoute({ subnet }: Peer): Route {
 /** A host in kernel mode. */
 export function kernelMode(...peers: readonly Peer[]): DesiredState {
   return {
+    network: desired.network,
     links: [classicLink],
     addresses: desired.addresses,
     routes: peers.map(peerRoute),
     neighbors: peers.map(neighborOf),
     fdb: peers.map(fdbEntryOf),
+    filter: null,
     dataplane: null,
   };
 }
@@ -148,6 +153,7 @@ export const bare: ObservedState = {
   routes: [],
   neighbors: [],
   fdb: [],
+  filter: null,
   generations: new Map(),
   attachments: [],
   builds: { vxlan: BUILD },

@@ -1,0 +1,62 @@
+/** What iproute2 is told to make of devices. */
+import { existsSync } from 'node:fs';
+import type { LinkChange } from '../plan/op.ts';
+import type { ClassicLink, Link, VxlanLink } from '../plan/state.ts';
+import { aliasOf, unfinishedName } from './links.ts';
+
+/** There where the kernel has IPv6, and it is not switched off at boot. */
+const IPV6 = '/proc/net/if_inet6';
+
+/** The largest there is: no IPv4 packet is longer. */
+const LARGEST_MTU = 65_535;
+
+/** Lines for `ip -batch` that make a device: under a name that tells that it is not finished until it is. */
+export function addLink(network: string, link: Link): string[] {
+  const unfinished = unfinishedName(network);
+  const finish = (mtu: number) => [
+    `link set ${unfinished} alias ${aliasOf(network)}`,
+    // No IPv6 address of its own: its neighbour discovery would find nobody. A device has no IPv6 at all on a host
+    // without it, and with an MTU below IPv6's least: so that comes after.
+    ...withoutIpv6(unfinished),
+    `link set ${unfinished} mtu ${mtu} name ${link.name}`,
+  ];
+  switch (link.kind) {
+    case 'pair': {
+      const { far, mac, mtu } = link;
+      return [
+        `link add ${unfinished} address ${mac} type veth peer name ${far} address ${mac}`,
+        ...withoutIpv6(far),
+        `link set ${far} mtu ${LARGEST_MTU} arp off up`,
+        ...finish(mtu),
+      ];
+    }
+    case 'tun':
+      return [`tuntap add dev ${unfinished} mode tun`, ...finish(link.mtu)];
+    default:
+      return [
+        `link add ${unfinished} address ${link.mac} type vxlan ${formatTunnel(link)}`,
+        ...finish(link.mtu),
+      ];
+  }
+}
+
+function withoutIpv6(device: string): string[] {
+  return existsSync(IPV6) ? [`link set ${device} addrgenmode none`] : [];
+}
+
+function formatTunnel(link: VxlanLink | ClassicLink): string {
+  const group = link.gbp ? ' gbp' : '';
+  if (link.kind === 'vxlan') return `external vnifilter nolearning dstport ${link.port}${group}`;
+  const { vni, underlay, underlayAddress, port } = link;
+  return `id ${vni} dev ${underlay} local ${underlayAddress} dstport ${port} nolearning noudpcsum${group}`;
+}
+
+/** Lines for `ip -batch` that change one. */
+export function setLink({ name, up, mtu, mac }: { readonly name: string } & LinkChange): string[] {
+  const changes = [
+    mac === undefined ? '' : ` address ${mac}`,
+    mtu === undefined ? '' : ` mtu ${mtu}`,
+    up === undefined ? '' : up ? ' up arp off' : ' down',
+  ];
+  return [`link set ${name}${changes.join('')}`];
+}
