@@ -30,7 +30,7 @@ const ENDPOINT: Endpoint = {
 
 /** A later version, as it may be: each struct and the counters have grown, and so have the tables. */
 const LATER = [
-  ['	__u32 gbp;\n};', '	__u32 gbp;\n	__u32 more[3];\n};'],
+  ['	__u32 far_index;\n};', '	__u32 far_index;\n	__u32 more[3];\n};'],
   ['	__u8 length;\n};', '	__u8 length;\n	__u32 more;\n};'],
   ['	__u32 reserved;\n};', '	__u32 reserved;\n	__u64 more;\n};'],
   ['	COUNTER_COUNT,', '	LATER_COUNTER,\n	COUNTER_COUNT,'],
