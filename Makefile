@@ -16,7 +16,7 @@ BPF_SOURCES := $(wildcard bpf/*.c)
 BPF_PARTS   := $(wildcard bpf/*/*.c bpf/*/*.h)
 BPF_OBJECTS := $(BPF_SOURCES:bpf/%.c=build/bpf/%.o)
 BPF_CFLAGS  := -target bpf -g -O2 -Wall -Werror -Ibpf/include -I/usr/include/$(shell uname -m)-linux-gnu
-TOOLS       := build/bench/udp_flood build/bench/udp_ping_pong
+TOOLS       := $(patsubst %,build/bench/%,udp_flood udp_ping_pong udp_relay)
 # The programs without one of their duties, for what it costs.
 VARIANTS    := $(patsubst %,build/bench/bpf/vxlan-%.o,NO_SOURCE_CHECK NO_COUNTERS NO_CONNTRACK)
 CC          := $(shell command -v cc || echo clang)

@@ -119,7 +119,17 @@ export async function putFlannelLease(
     BackendType: 'vxlan',
     BackendData: { VNI: vni, VtepMAC: peer.vtepMac },
   });
-  const key = flannelKey(peer.subnet);
+  await putFlannelValue(etcd, peer.subnet, value, ttlSeconds);
+}
+
+/** Writes a lease's key, under an etcd lease of its own unless `ttlSeconds` is null. */
+export async function putFlannelValue(
+  etcd: Etcd,
+  subnet: string,
+  value: string,
+  ttlSeconds: number | null,
+): Promise<void> {
+  const key = flannelKey(subnet);
   if (ttlSeconds === null) {
     await etcd.ctl(['put', key, value]);
     return;
