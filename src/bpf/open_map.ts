@@ -1,5 +1,5 @@
 /** Pinned maps, open. Those of other versions have values of other sizes, of which the shorter is a prefix of the longer. */
-import { lookupElement, readMapInfo } from '../sys/bpf.ts';
+import { lookupElement, nextKey, readMapInfo } from '../sys/bpf.ts';
 import type { MapDefinition } from '../sys/libbpf.ts';
 import type { mapLayouts } from './layouts.gen.ts';
 import { decodeStruct, type Layout, type StructOf } from './struct_codec.ts';
@@ -17,6 +17,11 @@ export type OpenMaps = Readonly<Record<MapName, OpenMap>> & Disposable;
 
 export function openMapOf(fd: number): OpenMap {
   return { fd, ...readMapInfo(fd) };
+}
+
+/** Of a map that is no array: those are never empty. */
+export function isEmpty({ fd, keySize }: OpenMap): boolean {
+  return !nextKey(fd, null, Buffer.alloc(keySize));
 }
 
 /** Values packed one after another, cut to another size or with zeros behind each. */

@@ -3,13 +3,12 @@
  * its subnet; any other stands in the trie `peers_lpm`. `sources` lists the peers' PublicIPs.
  */
 import { TartanError } from '../errors.ts';
-import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
-import { parseMac } from '../net/mac.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix, parsePrefix, prefixOf, prefixSize } from '../net/prefix.ts';
 import type { Peer } from '../plan/state.ts';
 import { deleteElement, possibleCpus, updateBatch, updateElement } from '../sys/bpf.ts';
 import { lpmKeyLayout, peerLayout, trafficLayout } from './layouts.gen.ts';
-import type { OpenMaps } from './open_map.ts';
+import { isEmpty, type OpenMaps } from './open_map.ts';
 import {
   type Numbering,
   type PeerMaps,
@@ -21,13 +20,10 @@ import {
   readPlaces,
   readTrie,
 } from './peer_entries.ts';
+import { addRow, newRows, PEER_DIRECT, type PeerRow, rowsOf, rowValue } from './peer_rows.ts';
 import { writeIrregular } from './settings.ts';
-import { removeSource, writeSources } from './source_map.ts';
+import { removeSource, writeSources, writeSourcesOf } from './source_map.ts';
 import { decodeStruct, encodeStruct } from './struct_codec.ts';
-
-/** `enum peer_flags` (bpf/include/types.h). */
-const PEER_VALID = 1;
-const PEER_DIRECT = 2;
 
 /** Where a subnet's traffic is counted in `peer_counters`; null: nobody holds it, and it is not one of the array's. */
 export function slotOf(maps: PeerMaps, subnet: string): number | null {
@@ -59,12 +55,6 @@ function readArray(maps: PeerMaps): { place: number; peer: PeerStruct }[] {
   return places.map(({ place, at }) => ({ place, peer: decodeStruct(peerLayout, values, at) }));
 }
 
-/** A peer and its place. */
-interface PlacedPeer extends PlacedAddress {
-  readonly peer: Peer;
-  readonly subnet: Prefix;
-}
-
 /**
  * Writes peers, new ones and changed ones. The settings must have been written. `sources` comes first: no peer is known
  * whose packets are refused, and a run that is cut short leaves the peers to be written again. A program that reads an
@@ -75,39 +65,47 @@ interface PlacedPeer extends PlacedAddress {
  */
 export function writePeers(maps: OpenMaps, peers: readonly Peer[]): void {
   const numbering = readNumbering(maps);
-  const regular: PlacedPeer[] = [];
+  const regular = newRows(peers.length);
   const others: Omit<PlacedPeer, 'slot'>[] = [];
   for (const peer of peers) {
     const subnet = parsePrefix(peer.subnet);
     const slot = placeOf(numbering, subnet);
-    const address = parseIpv4(peer.publicIp);
-    if (slot === null) others.push({ peer, subnet, address });
-    else regular.push({ peer, subnet, address, slot });
+    if (slot === null) others.push({ peer, subnet });
+    else addRow(regular, slot, subnet.length, peer);
   }
-  const irregular = giveSlots(maps, numbering, others);
-  const all = irregular.length === 0 ? regular : [...regular, ...irregular];
-  const standing = readAddresses(maps);
-  // A host that joins a large network has nothing to look through yet.
-  const passed = standing.length === 0 ? [] : findPassed(maps, all);
-  writeSources(maps, all);
+  const placed = giveSlots(maps, numbering, others);
+  const irregular = newRows(placed.length);
+  for (const { peer, subnet, slot } of placed) addRow(irregular, slot, subnet.length, peer);
+  // A host that joins a large network has nothing to look through yet. That is asked of the map that is left first.
+  const standing = isEmpty(maps.sources) ? [] : readAddresses(maps);
+  const coming = new Map<number, PeerRow>();
+  if (standing.length > 0)
+    for (const row of [...rowsOf(regular), ...rowsOf(irregular)]) coming.set(row.slot, row);
+  const passed = standing.length === 0 ? [] : findPassed(maps, coming);
+  for (const rows of [regular, irregular]) writeSourcesOf(maps, rows);
   if (standing.length > 0) {
-    const slots = new Set(all.map(({ slot }) => slot));
-    leaveSources(maps, standing, slots, new Set(all.map(({ address }) => address)));
+    const addresses = new Set(Array.from(coming.values(), ({ address }) => address));
+    leaveSources(maps, standing, new Set(coming.keys()), addresses);
   }
-  writeArray(maps, regular);
-  for (const placed of irregular) {
-    updateElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, placed.subnet), encodePeer(placed));
-  }
-  if (irregular.length > 0) writeIrregular(maps, true);
+  updateBatch(maps.peers.fd, regular.slots, regular.values, regular.count);
+  for (const [at, { subnet }] of placed.entries())
+    updateElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet), rowValue(irregular, at));
+  if (placed.length > 0) writeIrregular(maps, true);
   for (const slot of passed) forgetTraffic(maps, slot);
+}
+
+/** A peer that has no place in the array, and the slot behind it. */
+interface PlacedPeer {
+  readonly peer: Peer;
+  readonly subnet: Prefix;
+  readonly slot: number;
 }
 
 /**
  * Slots that another host is to have now. One that moves keeps its MAC, and one that makes its device anew its PublicIP:
  * both keep their counters.
  */
-function findPassed(maps: OpenMaps, placed: readonly PlacedPeer[]): number[] {
-  const coming = new Map(placed.map(({ peer, slot }) => [slot, peer]));
+function findPassed(maps: OpenMaps, coming: ReadonlyMap<number, PeerRow>): number[] {
   const { values, places } = readPlaces(maps);
   const holders = [
     ...places
@@ -116,9 +114,8 @@ function findPassed(maps: OpenMaps, placed: readonly PlacedPeer[]): number[] {
     ...readTrie(maps).map(({ peer }) => peer),
   ];
   return holders.flatMap(({ slot, mac, address }) => {
-    const peer = coming.get(slot);
-    if (peer === undefined || peer.mac === mac) return [];
-    return parseIpv4(peer.publicIp) === address ? [] : [slot];
+    const row = coming.get(slot);
+    return row === undefined || row.mac === mac || row.address === address ? [] : [slot];
   });
 }
 
@@ -132,13 +129,13 @@ function forgetTraffic(maps: OpenMaps, slot: number): void {
 function giveSlots(
   maps: OpenMaps,
   { count }: Numbering,
-  placed: readonly Omit<PlacedPeer, 'slot'>[],
+  homeless: readonly Omit<PlacedPeer, 'slot'>[],
 ): PlacedPeer[] {
-  if (placed.length === 0) return [];
+  if (homeless.length === 0) return [];
   const slots = new Map(readTrie(maps).map(({ subnet, peer }) => [subnet, peer.slot]));
   const taken = new Set(slots.values());
   let next = count;
-  return placed.map((one) => {
+  return homeless.map((one) => {
     let slot = slots.get(one.peer.subnet);
     if (slot === undefined) {
       while (taken.has(next)) next += 1;
@@ -156,27 +153,6 @@ function tooManyIrregular(count: number, { subnet }: Peer): TartanError {
     `no room for the peer ${subnet}: ${count} leases outside of the network's SubnetLen and range stand already`,
     'Set SubnetLen, SubnetMin and SubnetMax in the network config so that they cover the leases, or remove those that nobody uses.',
   );
-}
-
-/** By hand: of a large network's peers, the general codec would take longer than all else. */
-function encodePeer(placed: PlacedPeer, into = Buffer.alloc(peerLayout.size), at = 0): Buffer {
-  const { address, slot, mac, flags, length } = peerLayout.fields;
-  into.writeUInt32BE(placed.address, at + address.offset);
-  into.writeUInt32LE(placed.slot, at + slot.offset);
-  into.set(parseMac(placed.peer.mac), at + mac.offset);
-  into[at + flags.offset] = placed.peer.direct ? PEER_VALID | PEER_DIRECT : PEER_VALID;
-  into[at + length.offset] = placed.subnet.length;
-  return into;
-}
-
-function writeArray(maps: OpenMaps, regular: readonly PlacedPeer[]): void {
-  const keys = Buffer.alloc(4 * regular.length);
-  const values = Buffer.alloc(peerLayout.size * regular.length);
-  for (const [at, placed] of regular.entries()) {
-    keys.writeUInt32LE(placed.slot, 4 * at);
-    encodePeer(placed, values, at * peerLayout.size);
-  }
-  updateBatch(maps.peers.fd, keys, values, regular.length);
 }
 
 /** Removes peers and forgets what was counted for them. */

@@ -7,14 +7,16 @@ const DOT = 46;
 const ZERO = 48;
 
 /**
- * Reads a strict dotted quad; null: it is none. Four decimal octets without leading zeros: `010` would be octal to some readers and decimal to others. Character by
- * character, because a network's worth of leases passes through here at each change.
+ * Reads a strict dotted quad; null: it is none. Four decimal octets without leading zeros: `010` would be octal to some
+ * readers and decimal to others. Character by character, because a network's worth of leases passes through here at each
+ * change.
+ * @param end where it ends, if other text follows
  */
-export function readIpv4(text: string): number | null {
+export function readIpv4(text: string, end = text.length): number | null {
   let address = 0;
   let octet = -1;
   let dots = 0;
-  for (let at = 0; at < text.length; at += 1) {
+  for (let at = 0; at < end; at += 1) {
     const code = text.charCodeAt(at);
     if (code === DOT) {
       if (octet === -1 || dots === 3) return null;

@@ -37,12 +37,19 @@ export function randomMac(random: (bytes: number) => Uint8Array = randomBytes): 
 /** The six octets of a MAC address that {@link isMac} accepts. */
 export function parseMac(text: string): Uint8Array {
   const octets = new Uint8Array(6);
-  if (text.length === 17) {
-    for (let at = 0; at < 6; at += 1) octets[at] = octetAt(text, 3 * at);
-    return octets;
-  }
-  return Buffer.from(text.replaceAll(/[:.-]/g, ''), 'hex');
+  writeMac(text, octets, 0);
+  return octets;
 }
+
+/** Writes the six octets of a MAC address that {@link isMac} accepts to a place among others. */
+export function writeMac(text: string, into: Uint8Array, at: number): void {
+  const digits = text.length === 17 ? DIGITS_OF_PAIRS : DIGITS_OF_FOURS;
+  for (let octet = 0; octet < 6; octet += 1) into[at + octet] = octetAt(text, digits[octet] ?? 0);
+}
+
+/** Where each octet begins, in six pairs and in three fours of digits. */
+const DIGITS_OF_PAIRS = [0, 3, 6, 9, 12, 15] as const;
+const DIGITS_OF_FOURS = [0, 2, 5, 7, 10, 12] as const;
 
 /** Two hexadecimal digits: of a letter, the low four bits are 9 less than its value. */
 function octetAt(text: string, at: number): number {

@@ -10,8 +10,7 @@ export interface Prefix {
   readonly length: number;
 }
 
-/** A prefix length without leading zeros; whether it is one of IPv4 is checked besides. */
-const LENGTH = /^(0|[1-9][0-9]?)$/;
+const ZERO = 48;
 
 /** The netmask of a prefix length as an unsigned 32-bit number: 24 gives 0xffffff00. */
 export function prefixMask(length: number): number {
@@ -40,9 +39,9 @@ export function lastAddress(prefix: Prefix): number {
  */
 export function parsePrefix(text: string): Prefix {
   const slash = text.indexOf('/');
-  const address = readIpv4(text.slice(0, slash));
-  const length = readLength(text.slice(slash + 1));
-  if (slash > 0 && address !== null && length !== null) return prefixOf(address, length);
+  const address = slash > 0 ? readIpv4(text, slash) : null;
+  const length = readLength(text, slash + 1);
+  if (address !== null && length !== null) return prefixOf(address, length);
   throw new TartanError(
     'USAGE',
     `"${text}" is not an IPv4 prefix`,
@@ -50,10 +49,21 @@ export function parsePrefix(text: string): Prefix {
   );
 }
 
-/** The lengths that all but a few prefixes have take no regular expression. */
-function readLength(text: string): number | null {
-  if (text === '24') return 24;
-  return LENGTH.test(text) && Number(text) <= 32 ? Number(text) : null;
+/** One or two digits without leading zeros, 0 to 32. By hand, and without a copy, as {@link readIpv4} and for its reason. */
+function readLength(text: string, from: number): number | null {
+  const first = text.charCodeAt(from) - ZERO;
+  const second = text.charCodeAt(from + 1) - ZERO;
+  switch (text.length - from) {
+    case 1:
+      return first >= 0 && first <= 9 ? first : null;
+    case 2: {
+      const length = 10 * first + second;
+      const isNumber = first >= 1 && first <= 9 && second >= 0 && second <= 9;
+      return isNumber && length <= 32 ? length : null;
+    }
+    default:
+      return null;
+  }
 }
 
 /** `10.5.52.0/24`. */
