@@ -57,7 +57,7 @@ export async function settle(
   const warned = new Set<string>();
   const desire = (survey: Survey) => {
     const decision = desiredState(survey, lease, snapshot.leases);
-    for (const warning of decision.warnings) {
+    for (const warning of [...decision.warnings, ...warnOfAttach(settings, decision)]) {
       if (!warned.has(warning)) world.log.warn(warning);
       warned.add(warning);
     }
@@ -76,6 +76,12 @@ export async function settle(
   const announced = await announceSubnet(settings, found, lease, mtu);
   const changed = acquired.changed || remembered || ops.length > 0 || pruned || announced;
   return { ...acquired, found: used, desired, mtu, changed };
+}
+
+/** What was asked for, and has no meaning where no program is attached. */
+function warnOfAttach({ attach: { by } }: MemberSettings, { dataplane, mode }: Decision): string[] {
+  if (by === 'auto' || dataplane !== null) return [];
+  return [`--attach ${by} does nothing in ${mode} mode here: there are no programs to attach`];
 }
 
 /** Writes what teardown and renew must know. @returns whether it changed */

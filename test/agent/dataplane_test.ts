@@ -38,6 +38,22 @@ test('--dataplane kernel asks no question and says no reason', async () => {
   assert.deepEqual(host.warnings, []);
 });
 
+test('--attach in kernel mode is warned of, whoever chose the mode', async () => {
+  const attach = { by: 'tcx', force: false } as const;
+  const warning = /^--attach tcx does nothing in kernel mode here/;
+  for (const option of ['kernel', 'auto'] as const) {
+    await using host = await testHost();
+    host.kernel.probe = async () => obstacle;
+    await join(host.world, { ...withOption(host, option), attach });
+    assert.match(host.warnings.at(-1) ?? '', warning);
+    assert.equal(host.warnings.length, option === 'kernel' ? 1 : 2);
+  }
+  await using refused = await testHost();
+  refused.kernel.failNext(refusal);
+  await join(refused.world, { ...refused.settings, attach });
+  assert.match(refused.warnings.at(-1) ?? '', warning);
+});
+
 test('where they cannot be loaded, auto says why and goes on, bpf does not', async () => {
   await using host = await testHost();
   host.kernel.probe = async () => obstacle;
