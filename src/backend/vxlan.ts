@@ -1,6 +1,11 @@
 /** VXLAN by eBPF, on the wire as flannel's: RFC 7348, the device named after the VNI, one MAC a host. */
 import { TartanError } from '../errors.ts';
-import type { NetworkConfig, VxlanConfig } from '../lease/config.ts';
+import {
+  LEAST_IPV4_MTU,
+  type NetworkConfig,
+  VXLAN_OVERHEAD,
+  type VxlanConfig,
+} from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix } from '../net/prefix.ts';
@@ -11,17 +16,11 @@ import { numberSubnets } from './numbering.ts';
 import { planRoutes } from './overlay_routes.ts';
 import { kernelMode } from './vxlan_kernel.ts';
 
-/** Outer IPv4, UDP and VXLAN headers and the inner Ethernet header. */
-const OVERHEAD = 50;
-
 /**
  * The next hop of every overlay route: an on-link gateway keeps the kernel from making a neigh entry for each remote
  * pod. Link-local, and never on any wire.
  */
 const GATEWAY = '169.254.1.1';
-
-/** What an overlay that carries IPv4 must be able to carry (RFC 791), so that fragments can make any size. */
-const MIN_MTU = 68;
 
 /** Takes the outer headers off before GRO sees the packet. */
 const STRIP = 'vxlan_strip';
@@ -159,7 +158,7 @@ function optionsOf({ backend }: NetworkConfig): VxlanConfig {
 /** Backend.MTU, like flannel's, is the size of the outer packet; 0: the underlay's. */
 function mtuOf({ mtu }: VxlanConfig, { interface: { name, mtu: most } }: Node): number {
   const outer = mtu === 0 ? most : mtu;
-  if (outer <= most && outer - OVERHEAD >= MIN_MTU) return outer - OVERHEAD;
+  if (outer <= most && outer - VXLAN_OVERHEAD >= LEAST_IPV4_MTU) return outer - VXLAN_OVERHEAD;
   throw new TartanError(
     'CONFIG_INVALID',
     outer > most

@@ -69,8 +69,12 @@ const UDP_PORT = 8285;
  * must not be longer than the kernel's 15 characters.
  */
 const VNIS = { min: 1, max: 9_999_999 };
-/** 68 bytes is the least that IPv4 hosts must carry (RFC 791). */
-const MTUS = { min: 68, max: 65_535 };
+/** An overlay that carries IPv4 must carry this much (RFC 791), so that fragments can make any size. */
+export const LEAST_IPV4_MTU = 68;
+/** Outer IPv4, UDP and VXLAN headers and the inner Ethernet header. */
+export const VXLAN_OVERHEAD = 50;
+/** Of the outer packet. */
+const VXLAN_MTUS = { min: LEAST_IPV4_MTU + VXLAN_OVERHEAD, max: 65_535 };
 /** flannel's least length of an ipsec key, in characters. */
 const MIN_PSK_LENGTH = 96;
 
@@ -129,7 +133,7 @@ function readVxlan(section: ConfigSection): VxlanConfig {
     gbp: readFlag(section, 'GBP'),
     directRouting: readFlag(section, 'DirectRouting'),
     fastPath: readFlag(section, 'FastPath'),
-    mtu: readOrZero(section, 'MTU', MTUS),
+    mtu: readOrZero(section, 'MTU', VXLAN_MTUS),
   };
 }
 

@@ -183,7 +183,7 @@ const BACKENDS: [options: object, ...named: string[]][] = [
   [{ Type: 'vxlan', VNI: '1' }, 'Backend.VNI', '"1"'],
   [{ Type: 'vxlan', Port: 65_536 }, 'Backend.Port', '65536'],
   [{ Type: 'vxlan', Port: -1 }, 'Backend.Port', '-1'],
-  [{ Type: 'vxlan', MTU: 67 }, 'Backend.MTU', '67'],
+  [{ Type: 'vxlan', MTU: 117 }, 'Backend.MTU', '117', '118'],
   [{ Type: 'vxlan', MTU: 65_536 }, 'Backend.MTU', '65536'],
   [{ Type: 'vxlan', GBP: 1 }, 'Backend.GBP', '1'],
   [{ Type: 'vxlan', DirectRouting: 'true' }, 'Backend.DirectRouting', '"true"'],
@@ -238,15 +238,18 @@ test('vxlan options are taken up to their bounds', () => {
       mtu: 65_535,
     },
   );
-  assert.deepEqual(parseBackend({ Type: 'vxlan', VNI: 1, Port: 1, DirectRouting: true, MTU: 68 }), {
-    type: 'vxlan',
-    vni: 1,
-    port: 1,
-    gbp: false,
-    directRouting: true,
-    fastPath: false,
-    mtu: 68,
-  });
+  assert.deepEqual(
+    parseBackend({ Type: 'vxlan', VNI: 1, Port: 1, DirectRouting: true, MTU: 118 }),
+    {
+      type: 'vxlan',
+      vni: 1,
+      port: 1,
+      gbp: false,
+      directRouting: true,
+      fastPath: false,
+      mtu: 118,
+    },
+  );
 });
 
 test('FastPath is true or false', () => {
