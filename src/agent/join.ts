@@ -8,6 +8,7 @@ import { chooseDataplane } from './dataplane.ts';
 import { withLock } from './lock.ts';
 import { desiredState, type Settled, settle } from './settle.ts';
 import {
+  leavingNoTrace,
   lockPath,
   networkNamespaceInode,
   recallState,
@@ -51,10 +52,12 @@ export interface JoinPreview {
  * What cannot work (a foreign device, an address that cannot be) is found before the lease is taken.
  */
 export async function join(world: World, settings: MemberSettings): Promise<JoinReport> {
-  return withLock(world.lockFile, lockPath(settings.stateDir, settings.network), async () => {
+  const work = async () => {
     const { found, converger, plan } = await preview(world, settings);
     return reportOf(await settle(world, settings, found, converger, plan));
-  });
+  };
+  const lock = lockPath(settings.stateDir, settings.network);
+  return withLock(world.lockFile, lock, () => leavingNoTrace(settings, work));
 }
 
 /** What `join` would do. Changes nothing, neither here nor in the store. */

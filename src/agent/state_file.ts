@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, TartanError } from '../errors.ts';
@@ -109,11 +110,31 @@ export function writeState(path: string, state: Omit<HostState, 'version'>): Pro
 /** Removes the state and the lock, and their folders if nothing else is in them. */
 export async function removeState(stateDir: string, network: string): Promise<boolean> {
   const removed = await removeFile(statePath(stateDir, network));
+  await removeTraces(stateDir, network);
+  return removed;
+}
+
+/**
+ * Does the work of a command that holds the lock; if it is refused before there is a state, the lock was made for
+ * nothing, and goes.
+ */
+export async function leavingNoTrace<T>(
+  { stateDir, network }: { readonly stateDir: string; readonly network: string },
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!existsSync(statePath(stateDir, network))) await removeTraces(stateDir, network);
+    throw error;
+  }
+}
+
+async function removeTraces(stateDir: string, network: string): Promise<void> {
   await removeFile(lockPath(stateDir, network));
   for (const folder of [networkFolder(stateDir, network), stateDir]) {
     await rmdir(folder).catch(() => {});
   }
-  return removed;
 }
 
 /** Inode of the network namespace that this process is in. */

@@ -13,6 +13,7 @@ import { withLock } from './lock.ts';
 import { identityOf } from './renew.ts';
 import {
   type HostState,
+  leavingNoTrace,
   lockPath,
   networkNamespaceInode,
   recallState,
@@ -64,7 +65,7 @@ export async function teardown(
   settings: TeardownSettings,
 ): Promise<TeardownReport> {
   const { stateDir, network, keepLease } = settings;
-  return withLock(world.lockFile, lockPath(stateDir, network), async () => {
+  const work = async () => {
     const { member, converger } = await examine(world, settings);
     const ops = await converger.converge(nothingOf(member));
     await world.kernel.sweep();
@@ -74,7 +75,9 @@ export async function teardown(
     const forgotten = await removeState(stateDir, network);
     const changed = ops.length > 0 || unlisted || silenced || leaseRemoved || forgotten;
     return { subnet: member?.subnet ?? null, leaseRemoved, changed };
-  });
+  };
+  const lock = lockPath(stateDir, network);
+  return withLock(world.lockFile, lock, () => leavingNoTrace(settings, work));
 }
 
 /** What `teardown` would do. */

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join as joinPath } from 'node:path';
+import { dirname, join as joinPath } from 'node:path';
 import { test } from 'node:test';
 import { join, previewJoin } from '../../src/agent/join.ts';
 import { readState, statePath, writeState } from '../../src/agent/state_file.ts';
 import { TartanError } from '../../src/errors.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
+import { lockFile } from '../../src/sys/flock.ts';
 import { hostOf, interfaceOf, type TestHost, testHost, vxlanAttributes } from './world.ts';
 
 const pathOf = ({ settings }: TestHost) => statePath(settings.stateDir, settings.network);
@@ -96,6 +97,16 @@ test('what cannot work is found before a lease is taken', async () => {
   await assert.rejects(join(down, host.settings), { code: 'INTERFACE', message: /eth0 is down/ });
   assert.deepEqual((await host.store.list()).leases, []);
   assert.deepEqual(host.kernel.ops, []);
+});
+
+test('a join that is refused leaves no lock and no folder, nor takes what another one needs', async () => {
+  await using host = await testHost({ lockFile });
+  const inside = { ...host.settings, underlay: { ifaces: [], publicIp: '10.5.9.9' } };
+  await assert.rejects(join(host.world, inside), { code: 'CONFIG_INVALID' });
+  await assert.rejects(stat(host.settings.stateDir), { code: 'ENOENT' });
+  await join(host.world, host.settings);
+  await assert.rejects(join(host.world, inside), { code: 'CONFIG_INVALID' });
+  assert.deepEqual(await readdir(dirname(pathOf(host))), ['lock', 'state.json']);
 });
 
 test('an interruption ends it between two steps', async () => {
