@@ -24,10 +24,10 @@ export interface WatchEvent {
 
 export type EventDetail = Omit<WatchEvent, 'time' | 'type'>;
 
-/** Tells of events, and of each trouble once. */
+/** Tells of events, and of each trouble once, however many tasks it keeps from their work. */
 export interface Herald {
   tell(type: WatchEvent['type'], detail?: EventDetail): void;
-  /** A task fails: an `error` the first time, and again when its message changes. */
+  /** A task fails: an `error`, unless it or another one failed with the same message last. */
   trouble(task: string, message: string): void;
   /** The task succeeds again. */
   relief(task: string): void;
@@ -45,9 +45,9 @@ export function createHerald(emit: (event: WatchEvent) => void, now: () => numbe
   return {
     tell,
     trouble(task, message) {
-      if (troubles.get(task) === message) return;
+      const isKnown = [...troubles.values()].includes(message);
       troubles.set(task, message);
-      tell('error', { message });
+      if (!isKnown) tell('error', { message });
     },
     relief(task) {
       troubles.delete(task);
