@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
+import { folderOf } from '../../lab/names.ts';
 import { ping } from '../../lab/traffic.ts';
 import type { JoinPreview } from '../../src/agent/join.ts';
 import { fingerprint, withoutLock } from './fingerprint.ts';
@@ -63,6 +64,20 @@ describe('--attach', () => {
     await join(a, ...forced);
     assert.equal((await join(a, ...forced)).changed, false);
     assert.equal(await ping(a, there), 1);
+    const red = {
+      FLANNELD_NETWORK: 'red',
+      FLANNELD_STORE: `file:${folderOf(lab.name)}/red.db`,
+      FLANNELD_SUBNET_FILE: `${a.subnetFile}.red`,
+    };
+    const config = { Network: '10.6.0.0/16', Backend: { Type: 'vxlan', VNI: 2 } };
+    await a.tartan(['init-config', JSON.stringify(config)], { env: red });
+    const refusal = {
+      exit: 1,
+      code: 'INTERFACE',
+      message: /eth0 has the XDP program of this host's network "default"/,
+      hint: /one of the two networks/,
+    } as const;
+    await assertRefuses(a, ['join', ...forced], refusal, { env: red });
     await teardown(a, '--keep-lease');
   });
 });

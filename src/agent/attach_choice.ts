@@ -39,10 +39,17 @@ function requireXdp(xdp: XdpWays, underlay: string, force: boolean): void {
       'Leave --attach out.',
     );
   }
+  if (xdp.foreignProgram?.network != null) {
+    throw new TartanError(
+      'INTERFACE',
+      `${underlay} has the XDP program of this host's network "${xdp.foreignProgram.network}", and an interface has room for one`,
+      'Leave --attach out for one of the two networks.',
+    );
+  }
   if (xdp.foreignProgram !== null) {
     throw new TartanError(
       'INTERFACE',
-      `${underlay} has an XDP program of somebody else's (id ${xdp.foreignProgram})`,
+      `${underlay} has an XDP program of somebody else's (id ${xdp.foreignProgram.id})`,
       `Take it off (\`ip link set ${underlay} xdp off\`) if nothing needs it, or leave --attach out.`,
     );
   }

@@ -52,6 +52,14 @@ export function pinsOf(bpffs: string, network: string): Pins {
   };
 }
 
+/** The pins of the other networks in the same place. */
+export function siblingsOf({ network, root }: Pins): Pins[] {
+  const bpffs = dirname(dirname(root));
+  return listFolder(dirname(root))
+    .filter((name) => name !== network)
+    .map((name) => pinsOf(bpffs, name));
+}
+
 /** What the link is pinned as that holds a program on a device. */
 export function linkName(program: string, ifindex: number): string {
   return `${program}-${ifindex}`;

@@ -1,6 +1,6 @@
 /** How programs can be attached on this host. */
 import { readLinks } from '../bpf/links.ts';
-import type { Pins } from '../bpf/pins.ts';
+import { type Pins, siblingsOf } from '../bpf/pins.ts';
 import { hasTcx } from '../sys/bpf_links.ts';
 import { hasNativeXdp } from '../sys/netdev.ts';
 import type { AttachWays, XdpWays } from './contract.ts';
@@ -29,11 +29,15 @@ export async function readAttachWays(
 async function readXdpWays({ pins, programs }: AttachScope, device: string): Promise<XdpWays> {
   const [link] = await readJson<IpLink>('ip', '-details', 'link', 'show', 'dev', device);
   const attached = link?.xdp?.prog?.id ?? null;
-  const ours = readLinks(pins).filter(({ by }) => by === 'xdp');
+  const isAttachedBy = (of: Pins) =>
+    readLinks(of).some(({ by, programId }) => by === 'xdp' && programId === attached);
+  const isOurs = attached === null || isAttachedBy(pins);
   return {
     isBuilt: programs.includes('vxlan_strip'),
     kind: link?.linkinfo?.info_kind ?? null,
     native: link === undefined ? null : hasNativeXdp(link.ifindex),
-    foreignProgram: ours.some(({ programId }) => programId === attached) ? null : attached,
+    foreignProgram: isOurs
+      ? null
+      : { id: attached, network: siblingsOf(pins).find(isAttachedBy)?.network ?? null },
   };
 }

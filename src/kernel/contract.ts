@@ -42,8 +42,8 @@ export interface XdpWays {
   readonly kind: string | null;
   /** Whether the driver runs it; null: the kernel does not say. */
   readonly native: boolean | null;
-  /** Id of somebody else's program there. */
-  readonly foreignProgram: number | null;
+  /** Somebody else's program there: its id, and the network of this host that it is of, if it is of one. */
+  readonly foreignProgram: { readonly id: number; readonly network: string | null } | null;
 }
 
 /** A network interface of the host. */

@@ -54,7 +54,8 @@ test('a kernel that does not say what the driver can is tried', () => {
 });
 
 for (const [what, change, code] of [
-  ["somebody else's program", { foreignProgram: 17 }, 'INTERFACE'],
+  ["somebody else's program", { foreignProgram: { id: 17, network: null } }, 'INTERFACE'],
+  ["another network's program", { foreignProgram: { id: 17, network: 'blue' } }, 'INTERFACE'],
   ['no program of ours', { isBuilt: false }, 'MISSING'],
 ] as const) {
   test(`${what}: no force helps`, () => {
