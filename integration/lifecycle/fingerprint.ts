@@ -77,14 +77,6 @@ function programsOn(ifindex: number, hook: Hook): number[] {
   return [...links, ...filters.map(({ programId }) => programId)];
 }
 
-/** But for the lock and its folders, which a command that fails may leave behind. */
-export function withoutLock(files: Fingerprint['files']): Fingerprint['files'] {
-  const others = Object.entries(files).filter(
-    ([path]) => !/^state\/(default\/(lock)?)?$/.test(path),
-  );
-  return Object.fromEntries(others);
-}
-
 /** Tells whether the store has changed by one byte: a hash of the SQLite file, or all of etcd with its grants. */
 export async function storeBytes(lab: Lab): Promise<string> {
   if (lab.etcd === null) {
