@@ -15,10 +15,13 @@ import { openKernel } from '../../src/kernel/kernel.ts';
 import { diff } from '../../src/plan/diff.ts';
 import { type Attachment, type DesiredState, nothing } from '../../src/plan/state.ts';
 import { pinObject } from '../../src/sys/bpf.ts';
+import { hasTcx } from '../../src/sys/bpf_links.ts';
 import { fingerprint } from '../lifecycle/fingerprint.ts';
 import { type Member, memberAt, memberOf, NETWORK } from './member.ts';
 import { missing, needsTcx } from './requirements.ts';
 import { DEVICE, desiredOf, MEANS, withAttachments, withSettings } from './samples.ts';
+
+const BOTH_WAYS = hasTcx() ? (['tcx', 'clsact'] as const) : (['clsact'] as const);
 
 describe('pins', { skip: missing() }, () => {
   let lab: Lab;
@@ -110,42 +113,42 @@ describe('pins', { skip: missing() }, () => {
     assert.deepEqual(await member.clear(), []);
   });
 
-  it(
-    "another living namespace's: refused, for joining and for tearing down",
-    needsTcx,
-    async () => {
-      await member.converge(desired);
+  for (const by of BOTH_WAYS) {
+    it(`another living namespace's, by ${by}: refused, for joining and for tearing down`, async () => {
+      const mine = desiredOf(a, { by });
+      await member.converge(mine);
       const stranger = memberOf(b, a.bpffs);
-      for (const wish of [desiredOf(b), nothing]) {
+      for (const wish of [desiredOf(b, { by }), nothing]) {
         await assert.rejects(stranger.plan(wish), {
           code: 'PINS_FOREIGN',
           message: new RegExp(`${a.bpffs}.*another network namespace.*\\d{6,}.*in use`),
           hint: /--bpffs/,
         });
       }
-      assert.deepEqual(await member.plan(desired), []);
-    },
-  );
+      assert.deepEqual(await member.plan(mine), []);
+    });
 
-  it("a dead namespace's: taken over", needsTcx, async () => {
-    const name = namespaceOf(lab.name, 'dead');
-    const dead = namespaceNamed(name);
-    await run(['ip', 'netns', 'add', name]);
-    await dead.shell('ip link add eth0 type bridge; ip link set eth0 up');
-    await memberOf(dead, a.bpffs).converge(desired);
-    const owners = () => readdirSync(member.pins.root).filter((path) => path.startsWith('netns-'));
-    const before = owners();
-    await run(['ip', 'netns', 'del', name]);
-    await waitFor('the links have lost their devices', () =>
-      readLinks(member.pins).every(({ ifindex }) => ifindex === 0),
-    );
-    const ops = await member.converge(desired);
-    assert.notDeepEqual(owners(), before);
-    assert.equal(owners().length, 1);
-    // The programs are good still; only devices are another namespace's.
-    assert(!ops.some(({ op }) => op === 'bpf.load'), JSON.stringify(ops));
-    await assert.rejects(memberOf(b, a.bpffs).observe(), { code: 'PINS_FOREIGN' });
-  });
+    it(`a dead namespace's, by ${by}: taken over`, async () => {
+      const name = namespaceOf(lab.name, 'dead');
+      const dead = namespaceNamed(name);
+      await run(['ip', 'netns', 'add', name]);
+      await dead.shell('ip link add eth0 type bridge; ip link set eth0 up');
+      await memberOf(dead, a.bpffs).converge(desiredOf(a, { by }));
+      const owners = () =>
+        readdirSync(member.pins.root).filter((path) => path.startsWith('netns-'));
+      const before = owners();
+      await run(['ip', 'netns', 'del', name]);
+      await waitFor('the links have lost their devices', () =>
+        readLinks(member.pins).every(({ ifindex }) => ifindex === 0),
+      );
+      const ops = await member.converge(desiredOf(a, { by }));
+      assert.notDeepEqual(owners(), before);
+      assert.equal(owners().length, 1);
+      // The programs are good still; only devices are another namespace's.
+      assert(!ops.some(({ op }) => op === 'bpf.load'), JSON.stringify(ops));
+      await assert.rejects(memberOf(b, a.bpffs).observe(), { code: 'PINS_FOREIGN' });
+    });
+  }
 
   it('links whose device is gone: no state, and gone with the teardown', async () => {
     await member.converge(desired);

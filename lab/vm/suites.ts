@@ -67,8 +67,6 @@ export const NOT_ON_THIS_KERNEL: readonly NotOnThisKernel[] = [
       ['healing', `the link of ${program} is detached`],
     ]),
     ...[
-      "another living namespace's: refused, for joining and for tearing down",
-      "a dead namespace's: taken over",
       'one program on many devices: each has a link, and those of devices that are gone are swept away',
       'a link that an earlier version pinned by its program alone is kept',
     ].map((test) => ['pins', test]),

@@ -16,6 +16,7 @@ import {
   objectOf,
   type Route,
 } from '../plan/state.ts';
+import { isNamespaceAlive } from '../sys/namespaces.ts';
 import { observeFilter } from './filter.ts';
 import { readJson } from './iproute.ts';
 import { ipv4Of, observeLinks, readIpInterfaces } from './links.ts';
@@ -80,16 +81,21 @@ export async function observe(scope: Scope): Promise<ObservedState> {
 }
 
 /**
- * Another network namespace's pins are in use as long as a link among them is on a device. Those of a namespace that is
- * gone are left-overs, and made good use of.
+ * Another network namespace's pins are in use as long as a link among them is on a device. Filters leave no pin, and can
+ * be seen from within that namespace only: so pins without any link are in use as long as it lives. Those of a namespace
+ * that is gone are left-overs, and made good use of.
  */
 function requireOwnPins({ pins, networkNamespace }: Scope): void {
   const other = listOwners(pins).find((inode) => inode !== networkNamespace);
   if (other === undefined) return;
-  const isInUse = unlessDenied(
-    () => readLinks(pins).some(({ ifindex }) => ifindex !== 0),
-    () => listLinks(pins).length > 0,
-  );
+  const hasFilters = () => listGenerations(pins).length > 0 && isNamespaceAlive(other);
+  const isInUse =
+    listLinks(pins).length === 0
+      ? hasFilters()
+      : unlessDenied(
+          () => readLinks(pins).some(({ ifindex }) => ifindex !== 0),
+          () => true,
+        );
   if (!isInUse) return;
   throw new TartanError(
     'PINS_FOREIGN',
