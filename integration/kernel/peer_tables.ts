@@ -35,6 +35,7 @@ export function makeTables(bpffs: string, pins: Pins, settings: Partial<Settings
   loadGeneration({
     ...{ bpffs, pins, object: builtObject, generation: name, from: null, renumbered: false },
     subnetCount: all.subnetCount,
+    irregularPlaces: 1024,
   });
   const maps = openMaps(pins, name);
   writeSettings(maps, all, { indexOf: () => 1, nameOf: () => 'lo' });

@@ -4,12 +4,17 @@ import { after, before, describe, it } from 'node:test';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { attachPods } from '../../lab/pod.ts';
 import { waitForPing } from '../../lab/traffic.ts';
+import { readTrafficOf } from '../../src/bpf/counters.ts';
 import { programId } from '../../src/bpf/generation.ts';
+import { readPeers } from '../../src/bpf/peer_maps.ts';
+import { formatIpv4 } from '../../src/net/ipv4.ts';
+import { formatPrefix, prefixOf } from '../../src/net/prefix.ts';
 import type { DesiredState } from '../../src/plan/state.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
 import { type Member, memberAt } from './member.ts';
+import { readSources } from './peer_tables.ts';
 import { missing } from './requirements.ts';
-import { desiredOf, MEANS, ownLease, withSettings } from './samples.ts';
+import { CONFIG, desiredOf, leaseOf, MEANS, ownLease, withSettings } from './samples.ts';
 
 describe('live replacement', { skip: missing() }, () => {
   let lab: Lab;
@@ -99,6 +104,38 @@ describe('live replacement', { skip: missing() }, () => {
       stdout,
       new RegExp(`${count} packets transmitted, ${count} received, 0% packet loss`),
     );
+  });
+
+  it('3,000 leases of another length find room while packets flow, under either numbering', async () => {
+    const [member] = members;
+    const [a, b] = [lab.host('a'), lab.host('b')];
+    const others = Array.from({ length: 3000 }, (_, number) =>
+      leaseOf(
+        formatPrefix(prefixOf(0x0a05_4000 + 4 * number, 30)),
+        formatIpv4(0xac10_0000 + number),
+      ),
+    );
+    const peers = [ownLease(b), ...others];
+    await using pinging = podOf('a').start([
+      ...['ping', '-n', '-q', '-i', '0.002', '-W', '2'],
+      podOf('b').address,
+    ]);
+    for (const config of [CONFIG, { ...CONFIG, SubnetLen: 26 }]) {
+      const ops = await member.converge(desiredOf(a, { config, peers }));
+      const load = ops.find((op) => op.op === 'bpf.load');
+      assert.equal(load?.irregularPlaces, 4096);
+      using maps = await member.openMaps();
+      const found = readPeers(maps);
+      assert.equal(found.size, peers.length);
+      assert.equal(found.get('10.5.110.220/30')?.publicIp, '172.16.11.183');
+      assert.equal(readSources(maps).size, peers.length);
+      const traffic = readTrafficOf(maps, '10.5.11.0/24');
+      assert(traffic && traffic.sent_packets > 10, 'what was counted is kept');
+    }
+    const { stdout } = await pinging.stop('SIGINT');
+    const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(stdout) ?? [];
+    assert(Number(sent) > 20 && Number(sent) - Number(received) <= 1, stdout);
+    await member.converge(desired[0]);
   });
 });
 

@@ -9,6 +9,7 @@ import type { Op } from '../plan/op.ts';
 import {
   type Endpoint,
   generationName,
+  irregularPlacesOf,
   type ObjectName,
   type ObservedState,
   objectOf,
@@ -143,7 +144,7 @@ function findGeneration({ attachments, generations, builds, links }: ObservedSta
   const isOfThisBuild =
     settings != null &&
     typeof build === 'string' &&
-    name === generationName(object, build, settings) &&
+    name === generationName(object, build, settings, irregularPlacesOf(name)) &&
     found?.flaw === undefined;
   if (!isOfThisBuild || peers === undefined) {
     return 'the programs in the kernel are not of this version: run `tartan join`';

@@ -22,12 +22,9 @@ import {
 
 const mapNames = Object.keys(mapLayouts) as MapName[];
 
-/** How many leases that have no place in the peer array can stand beside it. */
-const irregularPeers = mapLayouts.peers_lpm.maxEntries;
-
-function maxEntries(subnetCount: number): Partial<Record<MapName, number>> {
-  const all = subnetCount + irregularPeers;
-  return { peers: subnetCount, sources: all, peer_counters: all };
+function maxEntries({ subnetCount, irregularPlaces }: Load): Partial<Record<MapName, number>> {
+  const all = subnetCount + irregularPlaces;
+  return { peers: subnetCount, peers_lpm: irregularPlaces, sources: all, peer_counters: all };
 }
 
 /** What is to be loaded, and where to. */
@@ -37,6 +34,8 @@ export interface Load {
   readonly object: ObjectFile;
   readonly generation: string;
   readonly subnetCount: number;
+  /** How many leases that have no place in the peer array can stand beside it. */
+  readonly irregularPlaces: number;
   /** The generation whose maps it takes over; null: it begins empty. */
   readonly from: string | null;
   /** Whether it numbers its subnets otherwise than that one. */
@@ -78,11 +77,12 @@ export function loadGeneration(wanted: Load): void {
 const LOAD_HINT =
   'It takes libbpf 1.x (`apt-get install libbpf1`), a kernel with BPF, and the right to use it (CAP_BPF, CAP_NET_ADMIN).';
 
-function load({ object, subnetCount }: Load, reuse: NonNullable<LoadOptions<MapName>['reuse']>) {
+function load(wanted: Load, reuse: NonNullable<LoadOptions<MapName>['reuse']>) {
+  const { object } = wanted;
   try {
     return loadObject({
       path: object.path,
-      maxEntries: maxEntries(subnetCount),
+      maxEntries: maxEntries(wanted),
       reuse,
       maps: mapNames,
       programs: object.programs,

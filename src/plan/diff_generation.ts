@@ -1,21 +1,33 @@
 /** Which set of programs and maps is wanted, and what it takes over from the one in use. */
 import { TartanError } from '../errors.ts';
+import { irregularPlaces } from './irregular.ts';
 import type { Op } from './op.ts';
 import {
   type Dataplane,
   type Generation,
   generationName,
+  irregularPlacesOf,
   numberingOf,
   type ObservedState,
 } from './state.ts';
 
-/** @throws TartanError `MISSING` if the programs have not been built */
+/**
+ * The name of the generation that is wanted. It has room for at least as many irregular peers as one of the same numbering
+ * that is there: their slots are taken over as they are.
+ * @throws TartanError `MISSING` if the programs have not been built
+ */
 export function wantedGeneration(
-  { object, settings }: Dataplane,
-  { builds }: ObservedState,
+  desired: Dataplane,
+  { builds, generations }: ObservedState,
 ): string {
+  const { object, settings } = desired;
   const build = builds[object];
-  if (build) return generationName(object, build, settings);
+  if (build) {
+    const name = generationName(object, build, settings);
+    const alike = [...generations.keys()].filter((one) => numberingOf(one) === numberingOf(name));
+    const places = Math.max(irregularPlaces(desired), ...alike.map(irregularPlacesOf));
+    return generationName(object, build, settings, places);
+  }
   throw new TartanError(
     'MISSING',
     `the BPF programs have not been built: there is no build/bpf/${object}.o`,
@@ -47,6 +59,7 @@ export function loadGeneration(desired: Dataplane | null, observed: ObservedStat
       object,
       generation,
       subnetCount: settings.subnetCount,
+      irregularPlaces: irregularPlacesOf(generation),
       from: from?.name ?? null,
       renumbered: from?.renumbered ?? false,
     },

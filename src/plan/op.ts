@@ -45,6 +45,8 @@ export type Op =
       readonly object: ObjectName;
       readonly generation: string;
       readonly subnetCount: number;
+      /** Of the trie beside the peer array. */
+      readonly irregularPlaces: number;
       /** The generation whose maps it takes over. */
       readonly from: string | null;
       /** Whether its subnets have other places than that one's: then it takes neither settings nor peers. */

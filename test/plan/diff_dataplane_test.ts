@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { TartanError } from '../../src/errors.ts';
 import { diff } from '../../src/plan/diff.ts';
 import type { Op } from '../../src/plan/op.ts';
-import { generationName, nothing, type ObservedState } from '../../src/plan/state.ts';
+import { generationName, nothing, numberingOf, type ObservedState } from '../../src/plan/state.ts';
 import {
   BUILD,
   check,
@@ -101,7 +101,7 @@ test('other programs take over all maps: nothing is written that is there alread
   assert.notEqual(name, GENERATION);
   const load: Op = {
     ...{ op: 'bpf.load', object: 'vxlan', generation: name, subnetCount: settings.subnetCount },
-    ...{ from: GENERATION, renumbered: false },
+    ...{ irregularPlaces: 1024, from: GENERATION, renumbered: false },
   };
   const unload: Op = { op: 'bpf.unload', generation: GENERATION };
   assert.deepEqual(diff(desired, otherBuild), [load, ...attachAll(name), unload]);
@@ -132,6 +132,40 @@ test('what is attached is taken over from, before what is only pinned', () => {
   assert.equal(load.from, GENERATION);
 });
 
+test('more irregular peers than have room: a larger trie, which is kept when they go', () => {
+  const many = peersOf(
+    ...Array.from({ length: 3000 }, (_, number) => ({
+      ...peer(7),
+      subnet: `10.5.${64 + (number >> 6)}.${4 * (number & 63)}/30`,
+    })),
+  );
+  const name = generationName('vxlan', BUILD, settings, 4096);
+  assert.equal(name, `${GENERATION}-4096`);
+  assert.equal(numberingOf(name), numberingOf(GENERATION));
+  const [load, ...others] = diff(withDataplane({ peers: many }), settled);
+  assert.deepEqual(load, {
+    ...{ op: 'bpf.load', object: 'vxlan', generation: name, subnetCount: settings.subnetCount },
+    ...{ irregularPlaces: 4096, from: GENERATION, renumbered: false },
+  });
+  assert.deepEqual(others.at(-1), { op: 'bpf.unload', generation: GENERATION });
+
+  const grown: ObservedState = {
+    ...settled,
+    generations: new Map([[name, { ...generation, peers: many }]]),
+    attachments: settled.attachments.map((one) => ({ ...one, generation: name })),
+  };
+  assert.deepEqual(diff(withDataplane({ peers: many }), grown), []);
+  assert.deepEqual(
+    diff(desired, grown).map(({ op }) => op),
+    ['peers.remove', 'peers.write'],
+  );
+  const upgrade = diff(desired, { ...grown, builds: otherBuild.builds }).find(
+    ({ op }) => op === 'bpf.load',
+  );
+  assert(upgrade?.op === 'bpf.load');
+  assert.equal(upgrade.irregularPlaces, 4096, 'slots are taken over as they are');
+});
+
 for (const [what, next] of [
   ['a peer array of another size', { ...settings, subnetCount: 128 }],
   ['other numbers in the peer array', { ...settings, firstSubnet: '10.5.0.0/24' }],
@@ -143,7 +177,7 @@ for (const [what, next] of [
     assert.deepEqual(diff(withDataplane({ settings: next }), settled), [
       {
         ...{ op: 'bpf.load', object: 'vxlan', generation: name, subnetCount: next.subnetCount },
-        ...{ from: GENERATION, renumbered: true },
+        ...{ irregularPlaces: 1024, from: GENERATION, renumbered: true },
       },
       { op: 'settings.write', generation: name, settings: next },
       { op: 'peers.write', generation: name, peers: [...dataplane.peers.values()] },

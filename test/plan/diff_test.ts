@@ -63,7 +63,7 @@ test('a bare host: the programs are in place before the device lets packets in, 
   assert.deepEqual(diff(desired, bare), [
     {
       ...{ op: 'bpf.load', object: 'vxlan', generation: GENERATION, subnetCount: 255 },
-      ...{ from: null, renumbered: false },
+      ...{ irregularPlaces: 1024, from: null, renumbered: false },
     },
     { op: 'link.add', link },
     { op: 'settings.write', generation: GENERATION, settings },

@@ -1,0 +1,32 @@
+/** Peers without a place in the programs' peer array: their leases have another length, or lie outside its range. */
+import { parsePrefix, prefixSize } from '../net/prefix.ts';
+import { type Dataplane, LEAST_IRREGULAR_PLACES } from './state.ts';
+
+/** Counted once for each table of peers, which is asked about many times. */
+const counts = new WeakMap<Dataplane['peers'], number>();
+
+/** Places for them all, a power of two: so that not each new one takes a new map. */
+export function irregularPlaces({
+  peers,
+  settings,
+}: Pick<Dataplane, 'peers' | 'settings'>): number {
+  const count = counts.get(peers) ?? countIrregular(peers, settings);
+  counts.set(peers, count);
+  let places = LEAST_IRREGULAR_PLACES;
+  while (places < count) places *= 2;
+  return places;
+}
+
+function countIrregular(
+  peers: Dataplane['peers'],
+  { firstSubnet, subnetCount }: Dataplane['settings'],
+): number {
+  const first = parsePrefix(firstSubnet);
+  const end = first.address + subnetCount * prefixSize(first.length);
+  let count = 0;
+  for (const subnet of peers.keys()) {
+    const { address, length } = parsePrefix(subnet);
+    if (length !== first.length || address < first.address || address >= end) count += 1;
+  }
+  return count;
+}
