@@ -1,6 +1,7 @@
 /** The way to a peer is asked for once in a moment: what changes meanwhile is noticed, and nothing goes astray. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { slotOf, writePeers } from '../../src/bpf/peer_maps.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
@@ -73,6 +74,20 @@ describe('the way to a peer', { skip: missing('clang', 'ip') }, () => {
       if (send() === OTHER_MAC) return;
     }
     assert.fail('no packet of a thousand took the way that the one before it had found');
+  });
+
+  it('is asked for by every packet where the underlay does not forward', () => {
+    const forwarding = `/proc/sys/net/ipv4/conf/${SETTINGS.underlay}/forwarding`;
+    writeFileSync(forwarding, '0');
+    try {
+      passMoment(GATEWAY.mac);
+      for (let attempt = 0; attempt < 1000; attempt += 1) {
+        changeTraffic(devices.programs.maps, slot(), { path_destination: OTHER_MAC });
+        assert.equal(send(), GATEWAY.mac);
+      }
+    } finally {
+      writeFileSync(forwarding, '1');
+    }
   });
 
   it('follows a neighbour whose MAC changes', () => {

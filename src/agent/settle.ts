@@ -7,6 +7,7 @@ import { writeAtomically } from './atomic_file.ts';
 import type { Converger } from './converge.ts';
 import { pruneEndpoints } from './endpoints.ts';
 import { convergeOrFallBack } from './fall_back.ts';
+import { warnOfForwarding } from './forwarding.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import type { Log } from './log.ts';
 import { networkNamespaceInode, statePath, writeState } from './state_file.ts';
@@ -54,6 +55,7 @@ export async function settle(
   const acquired = await acquireLease({ ...request, announce }, plan);
   const { lease, snapshot } = acquired;
   warnOfRejected(world.log, snapshot.rejected);
+  await warnOfForwarding(world.host, found.node.interface.name, world.log);
   const warned = new Set<string>();
   const desire = (survey: Survey) => {
     const decision = desiredState(survey, lease, snapshot.leases);

@@ -81,6 +81,8 @@ export interface HostReader {
   defaultRouteInterface(): Promise<string | null>;
   /** The main table's unicast routes that are not ours. */
   readRoutes(): Promise<readonly HostRoute[]>;
+  /** Whether packets are routed on: what interfaces to come will do (net.ipv4.ip_forward), and what this one does. */
+  readForwarding(device: string): Promise<{ byDefault: boolean; byUnderlay: boolean }>;
   /** Cheap, however many rules there are. */
   readNat(): Promise<HostNat>;
   /** Chains at the forward hook that do something, for people; may take a second where they hold 20,000 rules. */

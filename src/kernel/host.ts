@@ -1,4 +1,5 @@
 /** What the host looks like beside our own objects. */
+import { readFile } from 'node:fs/promises';
 import type { HostRoute } from '../plan/state.ts';
 import type { HostReader } from './contract.ts';
 import { readJson } from './iproute.ts';
@@ -53,6 +54,19 @@ export const hostReader: HostReader = {
     return routes.flatMap(toHostRoute);
   },
 
+  async readForwarding(device) {
+    const [byDefault, byUnderlay] = await Promise.all(['all', device].map(isForwarding));
+    return { byDefault: byDefault ?? true, byUnderlay: byUnderlay ?? true };
+  },
+
   readNat,
   readForwardChains,
 };
+
+/** null: the kernel does not say. */
+async function isForwarding(scope: string): Promise<boolean | null> {
+  const text = await readFile(`/proc/sys/net/ipv4/conf/${scope}/forwarding`, 'utf8').catch(
+    () => null,
+  );
+  return text === null ? null : text.trim() !== '0';
+}

@@ -109,6 +109,23 @@ test('a join that is refused leaves no lock and no folder, nor takes what anothe
   assert.deepEqual(await readdir(dirname(pathOf(host))), ['lock', 'state.json']);
 });
 
+for (const [what, forwarding, expected] of [
+  ['at all', { byDefault: false, byUnderlay: false }, /^net\.ipv4\.ip_forward is 0/],
+  [
+    'on the underlay',
+    { byDefault: true, byUnderlay: false },
+    /^net\.ipv4\.conf\.eth0\.forwarding is 0/,
+  ],
+] as const) {
+  test(`a host that does not forward ${what} is warned of`, async () => {
+    await using host = await testHost();
+    const reader = { ...host.world.host, readForwarding: async () => forwarding };
+    await join({ ...host.world, host: reader }, host.settings);
+    assert.equal(host.warnings.length, 1);
+    assert.match(host.warnings[0] ?? '', expected);
+  });
+}
+
 test('an interruption ends it between two steps', async () => {
   await using host = await testHost();
   const kernel = {

@@ -79,6 +79,7 @@ export function hostOf(
     readInterfaces: async () => interfaces,
     defaultRouteInterface: async () => defaultRoute,
     readRoutes: async () => [],
+    readForwarding: async () => ({ byDefault: true, byUnderlay: true }),
     readNat: async () => ({ nat: [], blindness: null, doubt: null }),
     readForwardChains: async () => [],
   };
