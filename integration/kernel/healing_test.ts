@@ -60,6 +60,7 @@ describe('healing', { skip: missing() }, () => {
        ip link set ${DEVICE} alias ${aliasOf(NETWORK)}
        ip link set ${DEVICE} up; bridge vni add dev ${DEVICE} vni 1`,
     ],
+    ['the device has another name', `ip link set ${DEVICE} name x`],
     ['the device is down', `ip link set ${DEVICE} down`],
     ['the device asks for neighbours', `ip link set ${DEVICE} arp on`],
     ['another MAC', `ip link set ${DEVICE} address 02:00:00:00:00:99`],

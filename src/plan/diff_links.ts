@@ -29,7 +29,10 @@ export function diffLinks(desired: DesiredState, observed: ObservedState): LinkO
   const surplus = observed.links.filter(
     (link) => link.kind !== 'foreign' && !wanted.has(link.name),
   );
-  for (const link of desired.links) requirePort(link, observed.links);
+  for (const link of desired.links) {
+    requirePort(link, observed.links);
+    requireVni(link, observed.links);
+  }
   const changes = desired.links.map((link) => changeLink(link, found.get(link.name)));
   return {
     remove: [
@@ -127,6 +130,24 @@ function requirePort(link: Link, observed: readonly ObservedLink[]): void {
         : 'Give both networks the same Backend.GBP and --dataplane, or a Backend.Port of their own.',
     );
   }
+}
+
+/** Of classic devices on a port the kernel makes no second one with the VNI, whatever they are called, up or down. */
+function requireVni(link: Link, observed: readonly ObservedLink[]): void {
+  if (link.kind !== 'classic') return;
+  const other = observed.find(
+    (one) =>
+      one.kind === 'foreign' &&
+      one.name !== link.name &&
+      one.classic?.vni === link.vni &&
+      one.classic.port === link.port,
+  );
+  if (other === undefined) return;
+  throw new TartanError(
+    'DEVICE_FOREIGN',
+    `${link.name} cannot have VNI ${link.vni}: ${other.name} has it, on the same UDP port`,
+    `Remove ${other.name} (\`ip link delete ${other.name}\`) if nothing needs it: it may be a device of flanneld's that was renamed. Or choose another VNI in the network config.`,
+  );
 }
 
 /** A vxlan device, which has a VNI and a socket. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diff } from '../../src/plan/diff.ts';
 import type { Op } from '../../src/plan/op.ts';
-import type { DesiredState, ObservedState } from '../../src/plan/state.ts';
+import type { DesiredState, ForeignLink, ObservedState } from '../../src/plan/state.ts';
 import {
   bare,
   classicLink,
@@ -109,4 +109,19 @@ for (const change of [
 test('one with another MTU is changed', () => {
   const found = { ...as(wish), links: [{ ...classicLink, mtu: 1400 }] };
   assert.deepEqual(diff(wish, found), [{ op: 'link.set', name: 'flannel.1', mtu: 1450 }]);
+});
+
+test("somebody else's device that has the VNI is named, up or down: the kernel makes no second one", () => {
+  const { vni, port } = classicLink;
+  const other: ForeignLink = {
+    ...{ name: 'x', kind: 'foreign', detail: 'vxlan', mac: '02:00:00:00:00:99' },
+    ...{ classic: { vni, port }, network: null, socket: null },
+  };
+  assert.throws(() => diff(wish, { ...bare, links: [other] }), {
+    code: 'DEVICE_FOREIGN',
+    message: /flannel\.1 cannot have VNI 1: x has it/,
+    hint: /ip link delete x/,
+  });
+  const elsewhere = { ...other, classic: { vni, port: port + 1 } };
+  assert.deepEqual(diff(wish, { ...bare, links: [elsewhere] }), fromScratch);
 });
