@@ -138,7 +138,7 @@ describe('what is missing', () => {
     await assertShellRefuses(`unshare -m sh -c '${hide}; PATH=${bin} exec tartan join'`, {
       exit: 1,
       code: 'MISSING',
-      message: /the command ip is missing/,
+      message: /the command ip is missing: .*PATH.*\/usr\/sbin/,
       hint: /iproute2/,
     });
     await assertUnchanged();

@@ -19,7 +19,11 @@ async function run(command: string, argv: readonly string[], input = ''): Promis
     }
   }
   const from = command === 'nft' ? 'nftables' : 'iproute2';
-  throw new TartanError('MISSING', `the command ${command} is missing`, `Install ${from}.`);
+  throw new TartanError(
+    'MISSING',
+    `the command ${command} is missing: it is neither on PATH nor in ${FOLDERS.join(' or ')}`,
+    `Install ${from}, or put the command's folder on PATH.`,
+  );
 }
 
 /** @throws the error of execFile, with what the command said on stderr */
