@@ -9,7 +9,8 @@ import {
   type ObservedState,
   type PairLink,
 } from '../../src/plan/state.ts';
-import { apply, type Host as Model } from '../../test/plan/model.ts';
+import { apply } from '../../test/plan/model.ts';
+import type { Host as Model } from '../../test/plan/model_host.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
 import { type Member, memberAt } from './member.ts';
 import { missing } from './requirements.ts';

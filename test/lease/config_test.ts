@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { TartanError } from '../../src/errors.ts';
-import { BACKEND_TYPES } from '../../src/lease/backend_config.ts';
 import { parseConfig } from '../../src/lease/config.ts';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import {
@@ -13,25 +12,7 @@ import {
   prefixSize,
 } from '../../src/net/prefix.ts';
 import { aConfig } from '../arbitraries.ts';
-
-/** The config of a network of 10.5.0.0/16 with these keys added. */
-const parseWith = (keys: object) =>
-  parseConfig(JSON.stringify({ Network: '10.5.0.0/16', ...keys }));
-
-const parseBackend = (options: object) => parseWith({ Backend: options }).backend;
-
-function assertInvalid(text: string, ...named: string[]): void {
-  assert.throws(
-    () => parseConfig(text),
-    (error) => {
-      assert.ok(error instanceof TartanError, String(error));
-      assert.equal(error.code, 'CONFIG_INVALID');
-      for (const name of named) assert.ok(error.message.includes(name), error.message);
-      assert.notEqual(error.hint, '');
-      return true;
-    },
-  );
-}
+import { assertInvalid, parseWith } from './configs.ts';
 
 test('the smallest config has all defaults', () => {
   assert.deepEqual(parseConfig('{"Network":"10.5.0.0/16"}'), {
@@ -83,18 +64,6 @@ for (const [network, length] of [
     assert.equal(config.subnetLength, length);
   });
 }
-
-test('vxlan has its defaults', () => {
-  assert.deepEqual(parseBackend({ Type: 'vxlan' }), {
-    type: 'vxlan',
-    vni: 1,
-    port: 8472,
-    gbp: false,
-    directRouting: false,
-    fastPath: false,
-    mtu: 0,
-  });
-});
 
 test('min and max are taken as they are given', () => {
   const config = parseWith({ SubnetLen: 22, SubnetMin: '10.5.0.0', SubnetMax: '10.5.4.0' });
@@ -177,29 +146,7 @@ const WITH: [keys: object, ...named: string[]][] = [
   [{ Backend: { Type: 7 } }, 'Backend.Type', '7'],
 ];
 
-const BACKENDS: [options: object, ...named: string[]][] = [
-  [{ Type: 'vxlan', VNI: 0 }, 'Backend.VNI', '0'],
-  [{ Type: 'vxlan', VNI: 10_000_000 }, 'Backend.VNI', '10000000'],
-  [{ Type: 'vxlan', VNI: '1' }, 'Backend.VNI', '"1"'],
-  [{ Type: 'vxlan', Port: 65_536 }, 'Backend.Port', '65536'],
-  [{ Type: 'vxlan', Port: -1 }, 'Backend.Port', '-1'],
-  [{ Type: 'vxlan', MTU: 117 }, 'Backend.MTU', '117', '118'],
-  [{ Type: 'vxlan', MTU: 65_536 }, 'Backend.MTU', '65536'],
-  [{ Type: 'vxlan', GBP: 1 }, 'Backend.GBP', '1'],
-  [{ Type: 'vxlan', DirectRouting: 'true' }, 'Backend.DirectRouting', '"true"'],
-  [{ Type: 'udp', Port: 0 }, 'Backend.Port', '0'],
-  [{ Type: 'ipip', DirectRouting: 1 }, 'Backend.DirectRouting', '1'],
-  [{ Type: 'ipsec' }, 'Backend.PSK', '0 characters'],
-  [{ Type: 'ipsec', PSK: 'x'.repeat(96), UDPEncap: 'no' }, 'Backend.UDPEncap', '"no"'],
-  [{ Type: 'wireguard', ListenPort: 'x' }, 'Backend.ListenPort', '"x"'],
-  [{ Type: 'wireguard', PersistentKeepaliveInterval: -1 }, 'PersistentKeepaliveInterval', '-1'],
-  [{ Type: 'aws-vpc', RouteTableID: [7] }, 'Backend.RouteTableID', '[7]'],
-];
-
-for (const [keys, ...named] of [
-  ...WITH,
-  ...BACKENDS.map(([Backend, ...named]) => [{ Backend }, ...named] as [object, ...string[]]),
-]) {
+for (const [keys, ...named] of WITH) {
   const text = JSON.stringify({ Network: '10.5.0.0/16', ...keys });
   test(`${text} is refused`, () => assertInvalid(text, ...named));
 }
@@ -224,44 +171,3 @@ for (const [network, what] of [
 }
 
 test('a config without Network is refused', () => assertInvalid('{}', 'Network is missing'));
-
-test('vxlan options are taken up to their bounds', () => {
-  assert.deepEqual(
-    parseBackend({ Type: 'vxlan', VNI: 9_999_999, Port: 65_535, GBP: true, MTU: 65_535 }),
-    {
-      type: 'vxlan',
-      vni: 9_999_999,
-      port: 65_535,
-      gbp: true,
-      directRouting: false,
-      fastPath: false,
-      mtu: 65_535,
-    },
-  );
-  assert.deepEqual(
-    parseBackend({ Type: 'vxlan', VNI: 1, Port: 1, DirectRouting: true, MTU: 118 }),
-    {
-      type: 'vxlan',
-      vni: 1,
-      port: 1,
-      gbp: false,
-      directRouting: true,
-      fastPath: false,
-      mtu: 118,
-    },
-  );
-});
-
-test('FastPath is true or false', () => {
-  assert.throws(() => parseBackend({ Type: 'vxlan', FastPath: 'on' }), /Backend.FastPath is "on"/);
-});
-
-test('every backend of flannel is known, whether it is built or not', () => {
-  for (const type of BACKEND_TYPES) {
-    const backend = parseBackend({ Type: type.toUpperCase(), PSK: 'k'.repeat(96) });
-    assert.equal(backend.type, type);
-  }
-  for (const RouteTableID of ['rtb-1', ['rtb-1', 'rtb-2']]) {
-    assert.deepEqual(parseBackend({ Type: 'aws-vpc', RouteTableID }), { type: 'aws-vpc' });
-  }
-});

@@ -5,8 +5,10 @@ import { TartanError } from '../../src/errors.ts';
 import { diff } from '../../src/plan/diff.ts';
 import type { Op } from '../../src/plan/op.ts';
 import { type DesiredState, nothing } from '../../src/plan/state.ts';
-import { aDesiredState, aHost } from './arbitraries.ts';
-import { applyAll, type Host } from './model.ts';
+import { aDesiredState } from './arbitraries.ts';
+import { aHost } from './found.ts';
+import { applyAll } from './model.ts';
+import type { Host } from './model_host.ts';
 
 const RUNS = { numRuns: 2000 };
 
