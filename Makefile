@@ -39,7 +39,7 @@ build/bpf/%.o: bpf/%.c $(BPF_PARTS)
 tools: $(TOOLS)
 	@:
 
-build/bench/%: bench/tools/%.c
+build/bench/%: bench/tools/%.c bench/tools/udp.h
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Werror -o $@ $<
 

@@ -4,44 +4,18 @@
  *   udp_flood receive PORT SECONDS            counts for so long after the first packet; prints JSON
  *   udp_flood send ADDRESS PORT BYTES SECONDS BYTES is the length of the IP packet; prints JSON
  */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
+#include "udp.h"
 
 #define BATCH 64
-#define HEADERS (20 + 8)
-#define LARGEST 1500
 #define FIRST_PACKET_LIMIT_SECONDS 10
 
 static struct mmsghdr messages[BATCH];
 static struct iovec vectors[BATCH];
 static char payloads[BATCH][LARGEST];
 
-static void fail(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
 static int open_socket(void)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-	if (fd < 0)
-		fail("socket");
+	int fd = open_udp();
 	int bytes = 64 << 20;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0)
 		fail("SO_RCVBUFFORCE");
@@ -60,12 +34,10 @@ static void report(uint64_t packets, double seconds)
 static void receive(int port, double seconds)
 {
 	int fd = open_socket();
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
-	if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0)
-		fail("bind");
+	bind_to(fd, port);
 	struct timeval wake_up = { .tv_usec = 50000 };
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wake_up, sizeof wake_up);
-	fprintf(stderr, "ready\n");
+	say_ready();
 
 	uint64_t packets = 0;
 	double opened = now(), first = 0, last = 0;
@@ -88,18 +60,8 @@ static void receive(int port, double seconds)
 
 static void flood(const char *address, int port, int bytes, double seconds)
 {
-	if (bytes <= HEADERS || bytes > LARGEST) {
-		fprintf(stderr, "packet length %d: must be from %d to %d\n", bytes, HEADERS + 1, LARGEST);
-		exit(2);
-	}
 	int fd = open_socket();
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
-	if (inet_pton(AF_INET, address, &to.sin_addr) != 1) {
-		fprintf(stderr, "'%s' is no IPv4 address\n", address);
-		exit(2);
-	}
-	if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
-		fail("connect");
+	connect_to(fd, address, port, bytes, 1);
 	for (int i = 0; i < BATCH; i++)
 		vectors[i].iov_len = bytes - HEADERS;
 

@@ -4,42 +4,17 @@
  *   udp_ping_pong answer PORT                      until it is ended
  *   udp_ping_pong ask ADDRESS PORT BYTES SECONDS   BYTES is the length of the IP packet; prints JSON
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
+#include "udp.h"
 
-#define HEADERS (20 + 8)
-#define LARGEST 1500
 #define MOST_ROUND_TRIPS 4000000
 
 static char payload[LARGEST], answer_payload[LARGEST];
 static float microseconds[MOST_ROUND_TRIPS];
 
-static void fail(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
 static int open_socket(void)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int fd = open_udp();
 	struct timeval limit = { .tv_usec = 100000 };
-	if (fd < 0)
-		fail("socket");
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0)
 		fail("SO_RCVTIMEO");
 	return fd;
@@ -48,10 +23,9 @@ static int open_socket(void)
 static void answer(int port)
 {
 	int fd = open_socket();
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) }, from;
-	if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0)
-		fail("bind");
-	fprintf(stderr, "ready\n");
+	struct sockaddr_in from;
+	bind_to(fd, port);
+	say_ready();
 	for (;;) {
 		socklen_t size = sizeof from;
 		ssize_t n = recvfrom(fd, payload, sizeof payload, 0, (struct sockaddr *)&from, &size);
@@ -69,14 +43,7 @@ static int compare(const void *left, const void *right)
 static void ask(const char *address, int port, int bytes, double seconds)
 {
 	int fd = open_socket();
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
-	if (bytes < HEADERS + 4 || bytes > LARGEST || inet_pton(AF_INET, address, &to.sin_addr) != 1) {
-		fprintf(stderr, "%s, %d bytes: an IPv4 address and from %d to %d bytes are needed\n", address, bytes,
-			HEADERS + 4, LARGEST);
-		exit(2);
-	}
-	if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
-		fail("connect");
+	connect_to(fd, address, port, bytes, 4);
 
 	int size = bytes - HEADERS, count = 0;
 	uint32_t number = 0;
