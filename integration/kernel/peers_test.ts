@@ -9,7 +9,7 @@ import { readPeers, removePeers, slotOf, writePeers } from '../../src/bpf/peer_m
 import { type Pins, pinsOf } from '../../src/bpf/pins.ts';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import { formatPrefix, prefixOf } from '../../src/net/prefix.ts';
-import type { Peer } from '../../src/plan/state.ts';
+import { NO_MAC, type Peer } from '../../src/plan/state.ts';
 import { possibleCpus, updateElement } from '../../src/sys/bpf.ts';
 import { aMac } from '../../test/arbitraries.ts';
 import { assertTables, makeTables, readSources } from './peer_tables.ts';
@@ -149,6 +149,15 @@ describe('peers in the maps', { skip: missing() }, () => {
       assert.deepEqual(readTrafficOf(maps, subnet), NO_TRAFFIC);
     });
   }
+
+  it('a subnet without MACs that passes to another host loses its counts', () => {
+    using maps = makeTables(bpffs, pins);
+    const first = { ...peerOf('10.5.7.0/24', '192.168.77.1'), mac: NO_MAC };
+    writePeers(maps, [first]);
+    pretendTraffic(maps, first.subnet);
+    writePeers(maps, [{ ...first, publicIp: '192.168.77.2' }]);
+    assert.deepEqual(readTrafficOf(maps, first.subnet), NO_TRAFFIC);
+  });
 
   it('10,000 by one op', (t) => {
     using maps = makeTables(bpffs, pins, {

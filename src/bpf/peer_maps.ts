@@ -5,7 +5,7 @@
 import { TartanError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix, parsePrefix, prefixOf, prefixSize } from '../net/prefix.ts';
-import type { Peer } from '../plan/state.ts';
+import { NO_MAC, type Peer } from '../plan/state.ts';
 import { deleteElement, possibleCpus, updateBatch, updateElement } from '../sys/bpf.ts';
 import { lpmKeyLayout, peerLayout, trafficLayout } from './layouts.gen.ts';
 import { isEmpty, type OpenMaps } from './open_map.ts';
@@ -115,7 +115,8 @@ function findPassed(maps: OpenMaps, coming: ReadonlyMap<number, PeerRow>): numbe
   ];
   return holders.flatMap(({ slot, mac, address }) => {
     const row = coming.get(slot);
-    return row === undefined || row.mac === mac || row.address === address ? [] : [slot];
+    if (row === undefined || row.address === address) return [];
+    return mac !== NO_MAC && row.mac === mac ? [] : [slot];
   });
 }
 
