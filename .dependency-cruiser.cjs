@@ -21,6 +21,7 @@ module.exports = {
     only('agent', ['net', 'lease', 'store', 'backend', 'plan', 'kernel', 'sys']),
     only('cli', ['net', 'lease', 'agent']),
     only('bench', ['sys']),
+    only('relay', ['net', 'sys']),
     {
       name: 'koffi-only-in-sys',
       severity: 'error',

@@ -11,6 +11,7 @@ const commands: Readonly<
   watch: () => import('./watch.ts'),
   endpoint: () => import('./endpoint.ts'),
   teardown: () => import('./teardown.ts'),
+  relay: () => import('./relay.ts'),
   bench: () => import('./bench.ts'),
 };
 

@@ -93,6 +93,16 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       ['tartan teardown --dry-run', 'what it would do'],
     ],
   },
+  relay: {
+    summary: 'carry the packets of a udp network in user space',
+    description:
+      'Carries packets between a TUN and the other hosts in user space, as flannel does it, for kernels that cannot do it themselves. Its peers are the routes of the device, which it follows; it keeps nothing of its own, so it can be stopped and started at any time, and packets are lost only meanwhile. Prints one JSON event a line. Ends on a signal.',
+    examples: [
+      ['tartan relay', 'in the foreground, over flannel0'],
+      ['tartan relay --bind 192.168.64.3', 'for a host with several addresses'],
+      [`tartan relay | jq -c 'select(.type == "dropped") | .counters'`, 'only what is dropped'],
+    ],
+  },
   bench: {
     summary: 'measure the way between two hosts or pods',
     description:

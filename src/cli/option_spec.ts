@@ -7,6 +7,7 @@ export type CommandName =
   | 'watch'
   | 'endpoint'
   | 'teardown'
+  | 'relay'
   | 'bench';
 
 /** One option: a flag, and a variable named after it. */
@@ -28,7 +29,7 @@ export const WITH_STORE: readonly CommandName[] = [
   'teardown',
 ];
 /** Those that print errors and logs: all. */
-export const EVERY: readonly CommandName[] = [...WITH_STORE, 'endpoint', 'bench'];
+export const EVERY: readonly CommandName[] = [...WITH_STORE, 'endpoint', 'relay', 'bench'];
 export const HOST: readonly CommandName[] = ['join', 'watch', 'teardown'];
 export const JOINED: readonly CommandName[] = ['join', 'renew', 'watch', 'endpoint', 'teardown'];
 export const NODE: readonly CommandName[] = ['join', 'watch'];

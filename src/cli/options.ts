@@ -97,6 +97,18 @@ export const OPTIONS = {
     help: 'print what would be done as JSON and change nothing',
     commands: ['init-config', 'join', 'teardown'],
   },
+  device: {
+    value: text('<name>'),
+    initial: 'flannel0',
+    help: 'the TUN between the host and the relay',
+    commands: ['relay'],
+  },
+  'listen-port': {
+    value: integer('<port>', 1, 65_535),
+    initial: 8285,
+    help: "UDP port of this host and of all others: the network config's Port",
+    commands: ['relay'],
+  },
   serve: {
     value: toggle(),
     initial: false,
@@ -107,7 +119,7 @@ export const OPTIONS = {
     value: localIpv4('<ip>'),
     initial: null,
     help: 'own address to serve on, or to measure from (default: any)',
-    commands: ['bench'],
+    commands: ['relay', 'bench'],
     short: '-B',
   },
   port: {

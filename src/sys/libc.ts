@@ -37,6 +37,12 @@ export function checked(call: string, result: number): number {
   return result;
 }
 
+/** Whether the last call failed for the moment only: nothing is there, there is no room, or a signal came. */
+export function isPassing(): boolean {
+  const number = koffi.errno();
+  return number === constants.errno.EAGAIN || number === constants.errno.EINTR;
+}
+
 /** The address of a buffer's bytes, for structs that hold pointers. The buffer must outlive the call. */
 export function addressOf(buffer: Uint8Array): bigint {
   return koffi.address(buffer);

@@ -69,6 +69,7 @@ test('every option of every command has its variable', () => {
     dataplane: 'kernel',
     bind: '127.0.0.1',
     port: '7',
+    'listen-port': '7',
     seconds: '7',
     streams: '7',
     repeats: '7',
