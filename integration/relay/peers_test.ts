@@ -4,10 +4,10 @@ import { after, before, describe, it } from 'node:test';
 import { FLANNEL_UDP_DEVICE as DEVICE } from '../../lab/flannel_udp.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
+import { peerRoute, startUserRelay } from '../../lab/user_relay.ts';
 import { buildTools, sendRaw } from '../dataplane/senders.ts';
 import { missing } from './requirements.ts';
 import { createPair, type Pair } from './suite.ts';
-import { peerRoute, startUserRelay } from './user_relay.ts';
 import { encapsulated } from './wire.ts';
 
 const skip = missing();

@@ -4,10 +4,10 @@ import { after, before, describe, it } from 'node:test';
 import { PATIENCE } from '../../lab/patience.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
+import { startUserRelay } from '../../lab/user_relay.ts';
 import { buildTools, sendDatagrams, sendTcp } from '../dataplane/senders.ts';
 import { missing } from './requirements.ts';
 import { createPair, type Pair, type Party, type RelayKind } from './suite.ts';
-import { startUserRelay } from './user_relay.ts';
 
 const skip = missing();
 
@@ -100,15 +100,25 @@ for (const { other, wire } of SETUPS) {
       const { a, b } = pair;
       const target = { address: b.pod.address, port: 9001 };
       const sending = sendTcp(a.pod, b.pod, target, 100);
-      await waitFor('it flows', async () => (await bytesInto(b)) > 1_000_000);
+      await untilItFlows(b);
       await a.running.stop('SIGKILL');
       const running = await startUserRelay(a.host);
       pair = { ...pair, a: { ...a, running } };
       const { sent, received } = await sending;
       assert.deepEqual(received, sent);
-      const { code, stderr } = await running.stop();
+    });
+
+    it('a signal ends it at once, in the middle of traffic', async () => {
+      const { a, b } = pair;
+      await using _server = b.pod.start(['iperf3', '-s', '-1']);
+      await using client = a.pod.start(['iperf3', '-c', b.pod.address, '-t', '20']);
+      await untilItFlows(b);
+      const started = performance.now();
+      const { code, stderr } = await a.running.stop();
+      assert(performance.now() - started < 1000 * PATIENCE, 'at once');
       assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-      pair = { ...pair, a: { ...a, running: await startUserRelay(a.host) } };
+      assert.equal(a.running.events().at(-1)?.type, 'stopped');
+      await client.stop();
     });
   });
 }
@@ -122,6 +132,12 @@ async function pings(from: Party, address: string, ttl: number): Promise<number>
     mayFail: true,
   });
   return code === 0 ? 1 : 0;
+}
+
+/** From now on. */
+async function untilItFlows(to: Party): Promise<void> {
+  const before = await bytesInto(to);
+  await waitFor('it flows', async () => (await bytesInto(to)) > before + 1_000_000);
 }
 
 async function bytesInto({ host }: Party): Promise<number> {

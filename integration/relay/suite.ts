@@ -7,7 +7,7 @@ import { createLab, type Lab } from '../../lab/lab.ts';
 import type { LabOptions } from '../../lab/options.ts';
 import { attachPods, type Pod } from '../../lab/pod.ts';
 import type { Running } from '../../lab/process.ts';
-import { addUserDevice, startUserRelay, type UserRelay } from './user_relay.ts';
+import { addUserDevice, startUserRelay, type UserRelay } from '../../lab/user_relay.ts';
 
 export type RelayKind = 'tartan' | 'flannel';
 

@@ -1,4 +1,5 @@
 /** Carries packets between a TUN and the other hosts, in user space: flannel's udp on any kernel. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { prefixOf } from '../net/prefix.ts';
 import type { DatagramSocket } from '../sys/datagrams.ts';
@@ -24,6 +25,9 @@ const TURN_MS = 2;
 /** Drops are told of at most so often. */
 const TELL_EVERY_MS = 1000;
 
+/** How many times as long as reading the routes took, packets are carried before they are read again. */
+const RESTS = 5;
+
 export interface RelaySettings {
   readonly device: string;
   /** Own IPv4 address as a number; 0 for any. */
@@ -45,7 +49,6 @@ export interface RelayWorld {
  *   port is taken), `PERMISSION`
  */
 export async function relay(world: RelayWorld, settings: RelaySettings): Promise<void> {
-  const { signal } = world;
   const { device, bind, port } = settings;
   using tun = openDevice(device);
   using socket = openSocket(bind, port);
@@ -54,22 +57,35 @@ export async function relay(world: RelayWorld, settings: RelaySettings): Promise
   const tell = (type: string, more: object) =>
     world.emit({ time: new Date().toISOString(), type, ...more });
 
+  const broken = new AbortController();
+  const signal = AbortSignal.any([world.signal, broken.signal]);
   // Watched before they are read: what changes in between is read again.
   const changes = watchRoutes(signal);
   let changed = changes.next();
   let table = readTable(ifindex);
-  const { promise: broken, reject: fail } = Promise.withResolvers<never>();
+  const fail = (error: unknown) => broken.abort(error);
   using _running = carry({ tun, socket, counters, peers: () => table.peers, fail });
   using _telling = tellOfDrops(counters, (counted) => tell('dropped', { counters: counted }));
   tell('ready', { interface: device, address: formatIpv4(bind), port, peers: table.count });
-  while (!(await Promise.race([changed, broken])).done) {
-    if (indexOfInterface(device) !== ifindex) throw deviceGone(device);
+  while (!(await changed).done && indexOfInterface(device) === ifindex) {
     changed = changes.next();
     const { count } = table;
+    const started = performance.now();
     table = readTable(ifindex);
     if (table.count !== count) tell('peers', { peers: table.count });
+    await rest((performance.now() - started) * RESTS, signal);
   }
+  if (indexOfInterface(device) !== ifindex) {
+    broken.abort();
+    throw deviceGone(device);
+  }
+  if (broken.signal.aborted) throw broken.signal.reason;
   tell('stopped', { counters: countedOf(counters) });
+}
+
+/** Waits, but not beyond the signal. */
+async function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await delay(milliseconds, null, { signal }).catch(() => {});
 }
 
 interface Carrying {

@@ -1,8 +1,8 @@
 /** A host whose packets `tartan relay` carries: the device and the routes that `join` would make, made by hand. */
-import { FLANNEL_UDP_DEVICE, type FlannelUdpHost } from '../../lab/flannel_udp.ts';
-import { CHECKOUT, type Host } from '../../lab/host.ts';
-import type { Running } from '../../lab/process.ts';
-import { waitFor } from '../../lab/ready.ts';
+import { FLANNEL_UDP_DEVICE, type FlannelUdpHost } from './flannel_udp.ts';
+import { CHECKOUT, type Host } from './host.ts';
+import type { Running } from './process.ts';
+import { waitFor } from './ready.ts';
 
 const DEVICE = FLANNEL_UDP_DEVICE;
 
