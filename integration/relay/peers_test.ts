@@ -10,7 +10,7 @@ import { missing } from './requirements.ts';
 import { createPair, type Pair } from './suite.ts';
 import { encapsulated } from './wire.ts';
 
-const skip = missing();
+const skip = missing('iperf3', 'tcpdump');
 
 before(() => skip || buildTools());
 

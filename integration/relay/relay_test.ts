@@ -9,7 +9,7 @@ import { buildTools, sendDatagrams, sendTcp } from '../dataplane/senders.ts';
 import { missing } from './requirements.ts';
 import { createPair, type Pair, type Party, type RelayKind } from './suite.ts';
 
-const skip = missing();
+const skip = missing('iperf3', 'tcpdump');
 
 before(() => skip || buildTools());
 
