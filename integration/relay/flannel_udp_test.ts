@@ -28,7 +28,7 @@ for (const wire of [false, true]) {
     it('pings both ways, up to the MTU', async () => {
       const size = 1500 - 28 - 28;
       for (const [from, to] of both(a, b)) {
-        assert.equal(await ping(from, to.address, { count: 10 }), 10);
+        for (let count = 0; count < 5; count++) assert.equal(await ping(from, to.address), 1);
         assert.equal(await ping(from, to.address, { size, dontFragment: true }), 1);
         assert.equal(await ping(from, to.address, { size: size + 1, dontFragment: true }), 0);
       }
