@@ -3,8 +3,9 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "include/direct.h"
 #include "include/encap.h"
-#include "include/endpoints.h"
+#include "include/endpoint_send.h"
 #include "include/note.h"
 #include "include/peers.h"
 #include "include/unreachable.h"

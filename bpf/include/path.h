@@ -11,6 +11,7 @@
 
 #include "count.h"
 #include "parse.h"
+#include "peers.h"
 
 /* In jiffies: 1 to 10 ms. A route or a MAC that changed is noticed as soon. */
 #define PATH_LIFETIME 1
@@ -29,10 +30,14 @@ static __always_inline int follow_path(struct ethhdr *eth, const struct traffic 
 	return 1;
 }
 
-/* What FIB and neighbour table say now; nothing where the neighbour is not resolved, or the way is another interface. */
+/*
+ * What FIB and neighbour table say now; nothing where the neighbour is not resolved, or the way is another interface, or
+ * a gateway stands before a direct peer.
+ */
 static __always_inline void learn_path(struct __sk_buff *skb, struct traffic *traffic, const struct settings *settings,
-				       __be32 address, __u32 now)
+				       const struct peer *peer, __u32 now)
 {
+	__be32 address = peer->address;
 	struct bpf_fib_lookup fib = {
 		.family = AF_INET,
 		.l4_protocol = IPPROTO_UDP,
@@ -44,6 +49,9 @@ static __always_inline void learn_path(struct __sk_buff *skb, struct traffic *tr
 	if (bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_OUTPUT) != BPF_FIB_LKUP_RET_SUCCESS ||
 	    fib.ifindex != settings->underlay_index)
 		return;
+	/* Where there is a gateway, it has taken the destination's place. */
+	if (peer->flags & PEER_DIRECT && fib.ipv4_dst != address)
+		return;
 	traffic->path_address = 0;
 	__builtin_memcpy(traffic->path_destination, fib.dmac, ETH_ALEN);
 	__builtin_memcpy(traffic->path_source, fib.smac, ETH_ALEN);
@@ -51,7 +59,7 @@ static __always_inline void learn_path(struct __sk_buff *skb, struct traffic *tr
 	traffic->path_address = address;
 }
 
-/* The packet has its outer headers; `eth` is the outer Ethernet header. `address` is the peer's. */
+/* The packet is as it travels on the underlay, but for the Ethernet header's addresses; `eth` is that header. */
 static __always_inline int send_on_path(struct __sk_buff *skb, struct ethhdr *eth, struct traffic *traffic,
 					const struct settings *settings, const struct peer *peer)
 {
@@ -59,7 +67,7 @@ static __always_inline int send_on_path(struct __sk_buff *skb, struct ethhdr *et
 
 	if (follow_path(eth, traffic, peer, now))
 		return bpf_redirect(settings->underlay_index, 0);
-	learn_path(skb, traffic, settings, peer->address, now);
-	/* Without a next hop given, the FIB finds the gateway and waits for an unresolved neighbour. */
+	learn_path(skb, traffic, settings, peer, now);
+	/* Without a next hop given, the FIB finds it by the packet, and waits for an unresolved neighbour. */
 	return bpf_redirect_neigh(settings->underlay_index, NULL, 0, 0);
 }

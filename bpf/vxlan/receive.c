@@ -1,42 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * On the underlay's ingress: takes the outer headers off what peers sent and hands the rest to the overlay device, or
- * with FastPath into the endpoint itself. Whatever is not surely a whole packet of our tunnel goes on to the host; if
- * it is one all the same (a fragment, IP options), the kernel's device decapsulates it and vxlan_check looks at it
- * there.
+ * with FastPath into the endpoint itself. Whatever is not surely a whole packet of our tunnel, or one that a direct peer
+ * sends to an endpoint, goes on to the host; if it is one of the tunnel's all the same (a fragment, IP options), the
+ * kernel's device decapsulates it and vxlan_check looks at it there.
  */
-
-/* The endpoint that FastPath hands the packet to, or NULL: the host's stack takes it. */
-static __always_inline const struct endpoint *choose_endpoint(struct __sk_buff *skb, const struct iphdr *inner,
-							      const struct settings *settings, int origin)
-{
-	struct endpoint *endpoint;
-	int reason;
-
-	if (!settings->fast_path)
-		return NULL;
-	endpoint = find_endpoint(inner->daddr);
-	if (!endpoint)
-		return NULL;
-	reason = origin == ORIGIN_OUTSIDE ? HOST_OUTSIDE : host_reason(skb, inner, settings);
-	if (!reason && is_zero_mac(endpoint->mac))
-		reason = HOST_UNKNOWN_MAC;
-	if (!reason && !is_there(skb, endpoint))
-		reason = HOST_ENDPOINT_GONE;
-	if (!reason)
-		return endpoint;
-	count(reason);
-	return NULL;
-}
-
-/* Straight into the pod's own network namespace. */
-static __always_inline int deliver(struct ethhdr *eth, const struct endpoint *endpoint)
-{
-	copy_mac(eth->h_dest, endpoint->mac);
-	copy_mac(eth->h_source, endpoint->gateway_mac);
-	decrement_ttl((struct iphdr *)(eth + 1));
-	return bpf_redirect_peer(endpoint->index, 0);
-}
 
 /* What vxlan_strip has let in and left without its outer headers: the frame is the inner one. */
 static __always_inline int receive_stripped(struct __sk_buff *skb, const struct settings *settings,
@@ -83,8 +51,10 @@ int vxlan_receive(struct __sk_buff *skb)
 	if (note)
 		return receive_stripped(skb, settings, note);
 	eth = packet_head(skb, ETH_LEN + IPV4_LEN + UDP_LEN);
-	if (!eth || !is_plain_tunnel((void *)(eth + 1), settings))
+	if (!eth)
 		return HAND_ON;
+	if (!is_plain_tunnel((void *)(eth + 1), settings))
+		return receive_direct(skb, settings);
 
 	eth = packet_head(skb, ETH_LEN + offsetof(struct outer_headers, inner_eth));
 	if (!eth)
