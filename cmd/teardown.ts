@@ -7,8 +7,11 @@ export function main(argv: readonly string[]): Promise<never> {
   return runCommand('teardown', argv, async (context) => {
     const { options, log, signal } = context;
     const kernel = await openKernel(context);
-    const { lockFile } = await import('../src/sys/flock.ts');
-    const world = { kernel, lockFile, log, signal, openStore: () => openStore(context) };
+    const [{ hostReader: host }, { lockFile }] = await Promise.all([
+      import('../src/kernel/host.ts'),
+      import('../src/sys/flock.ts'),
+    ]);
+    const world = { kernel, host, lockFile, log, signal, openStore: () => openStore(context) };
     const settings = { ...placesOf(options), keepLease: options['keep-lease'] };
     return options['dry-run'] ? previewTeardown(world, settings) : teardown(world, settings);
   });

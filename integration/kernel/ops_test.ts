@@ -30,7 +30,8 @@ describe('every op', { skip: missing() }, () => {
 
   /** Takes the steps one by one; after each, the kernel must show the model's state. */
   async function follow(desired: DesiredState): Promise<void> {
-    let expected: Model = { ...(await member.observe()), interfaces: ['eth0'] };
+    const found = await member.observe();
+    let expected: Model = { ...found, interfaces: ['eth0'], table: found.routes };
     for (const op of await member.plan(desired)) {
       expected = apply(expected, op);
       await member.apply(op);
@@ -168,8 +169,23 @@ describe('every op', { skip: missing() }, () => {
     await follow(wish);
   });
 
+  it('to direct peers, and back into the tunnel, by the programs and in kernel mode', async () => {
+    const host = lab.host('a');
+    const config = { ...CONFIG, Backend: { Type: 'vxlan', DirectRouting: true } };
+    const connected = { via: null, device: host.device, metric: 0 };
+    const single = (octet: number) => ({
+      ...connected,
+      destination: host.address.replace(/\d+$/, `${octet}/32`),
+    });
+    for (const mode of ['bpf', 'kernel'] as const) {
+      for (const routes of [[], [single(107), single(109)], [single(109)], [single(108)], []])
+        await follow(desiredOf(host, { mode, config, routes }));
+    }
+    await follow(desiredOf(host, { config, routes: [single(107), single(108)] }));
+  });
+
   it('to nothing: the host is as it was', async () => {
-    await follow(nothing);
+    await follow({ ...nothing, network: CONFIG.Network });
     assert.deepEqual(
       await member.clear(),
       [],
@@ -222,7 +238,7 @@ function sorted<T extends Lists & object>(state: T): T {
   const { links, addresses, routes, neighbors, fdb, attachments } = state;
   const lists = { links, addresses, routes, neighbors, fdb, attachments };
   const known = Object.entries(lists).filter(([, list]) => list !== undefined);
-  const { interfaces: _, ...rest } = state as T & { interfaces?: unknown };
+  const { interfaces: _, table: __, ...rest } = state as T & Partial<Model>;
   return {
     ...rest,
     ...Object.fromEntries(known.map(([name, list]) => [name, order<object>(list)])),

@@ -52,12 +52,14 @@ export interface Wish {
   readonly by?: Node['attach']['by'];
   readonly xdp?: boolean;
   readonly mode?: Node['dataplane']['kind'];
+  /** The host's own, for DirectRouting. */
+  readonly routes?: Node['routes'];
 }
 
 /** What a host of a lab is to look like; hosts a, b, … hold 10.5.10.0/24, 10.5.11.0/24, … */
 export function desiredOf(host: Host, wish: Wish = {}): DesiredState {
   const { config = CONFIG, own = ownLease(host), peers = somePeers, underlay } = wish;
-  const { by = MEANS, xdp = false, mode = 'bpf' } = wish;
+  const { by = MEANS, xdp = false, mode = 'bpf', routes = null } = wish;
   const node: Node = {
     interface: {
       name: host.device,
@@ -72,7 +74,7 @@ export function desiredOf(host: Host, wish: Wish = {}): DesiredState {
     attach: { by, xdp },
     links: [],
     dataplane: { kind: mode, reason: null },
-    routes: null,
+    routes,
   };
   const { warnings, ...desired } = vxlan.desired(
     parseConfig(JSON.stringify(config)),

@@ -8,8 +8,8 @@ export const DATAPLANES = ['auto', 'bpf', 'kernel', 'user'] as const;
 export type DataplaneOption = (typeof DATAPLANES)[number];
 
 /**
- * Chooses once, when a command starts: what runs on keeps the choice.
- * @throws TartanError for `bpf` where the programs cannot be loaded
+ * Chooses once, when a command starts: what runs on keeps the choice. `bpf` where the programs cannot be loaded is a
+ * choice with a refusal: there may be none to load.
  */
 export async function chooseDataplane(
   kernel: Kernel,
@@ -18,6 +18,6 @@ export async function chooseDataplane(
   if (option === 'kernel' || option === 'user') return { kind: option, reason: null };
   const obstacle = await kernel.probe();
   if (obstacle === null) return { kind: 'bpf', reason: null };
-  if (option === 'bpf') throw obstacle;
-  return { kind: 'kernel', reason: obstacle.message };
+  const choice = { kind: 'kernel', reason: obstacle.message } as const;
+  return option === 'bpf' ? { ...choice, refusal: obstacle } : choice;
 }

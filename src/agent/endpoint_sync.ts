@@ -135,7 +135,11 @@ function findGeneration({ attachments, generations, builds, links }: ObservedSta
     return KERNEL_MODE;
   }
   const receiving = attachments.find(({ program }) => program.endsWith('_receive'));
-  if (receiving?.generation == null) return 'the programs are not attached: run `tartan join`';
+  if (receiving?.generation == null) {
+    // host-gw has programs for FastPath only.
+    const isBare = generations.size === 0 && links.every(({ kind }) => kind === 'foreign');
+    return isBare ? OFF : 'the programs are not attached: run `tartan join`';
+  }
   const { generation: name, by } = receiving;
   const found = generations.get(name);
   const { settings, peers } = found ?? {};

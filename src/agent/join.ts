@@ -108,7 +108,7 @@ function reportOf({ found, lease, desired, mtu, changed }: Settled): JoinReport 
     mtu,
     backend: backend.type,
     mode: desired.mode,
-    modeReason: node.dataplane.reason,
+    modeReason: desired.mode === 'kernel' ? node.dataplane.reason : null,
     leaseExpires: lease.expiresAt instanceof Date ? lease.expiresAt.toISOString() : null,
     peers: desired.reached,
     changed,

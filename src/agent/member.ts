@@ -29,6 +29,8 @@ export interface Member {
   resynced: boolean;
   /** What has been warned of already. */
   warnings: readonly string[];
+  /** What of the network cannot be had here, and has been told. */
+  failures: readonly string[];
   /** Peers' changes that are not in the kernel yet. */
   readonly pending: PeerChange[];
 }
@@ -70,14 +72,18 @@ export async function renewOwn(member: Member): Promise<void> {
   await rememberMember(world, settings, member.found, member.own);
 }
 
-/** What the host is to look like now; warns of what cannot be had, once. */
+/** What the host is to look like now; tells of what cannot be had, once. */
 function desireNow(member: Member): Decision {
-  const { world, found, own, following, warnings } = member;
+  const { world, found, own, following, warnings, failures, herald } = member;
   const desired = desiredState(found, own, following.table().leases.values());
   for (const warning of desired.warnings) {
     if (!warnings.includes(warning)) world.log.warn(warning);
   }
   member.warnings = desired.warnings;
+  for (const message of desired.failures ?? []) {
+    if (!failures.includes(message)) herald.tell('error', { message });
+  }
+  member.failures = desired.failures ?? [];
   return desired;
 }
 

@@ -63,6 +63,10 @@ export async function settle(
       if (!warned.has(warning)) world.log.warn(warning);
       warned.add(warning);
     }
+    for (const failure of decision.failures ?? []) {
+      if (!warned.has(failure)) world.log.error(failure);
+      warned.add(failure);
+    }
     return decision;
   };
   stopIfInterrupted(world.signal);

@@ -36,7 +36,7 @@ export async function survey(
   const config = await readConfig(world.store);
   await requireApart(settings, config.network);
   const backend = world.backendFor(config.backend.type);
-  requireDataplane(backend, dataplane);
+  requireDataplane(backend, config, dataplane);
   return {
     config,
     backend,
@@ -81,8 +81,13 @@ async function surveyAttach(
   return chooseAttach(attach, ways, underlay);
 }
 
-/** @throws TartanError `USAGE` */
-function requireDataplane({ type, dataplanes }: Backend, { kind }: DataplaneChoice): void {
+/** @throws TartanError `USAGE`, or the refusal of the choice */
+function requireDataplane(
+  { type, dataplanes, needsPrograms }: Backend,
+  config: NetworkConfig,
+  { kind, refusal }: DataplaneChoice,
+): void {
+  if (refusal !== undefined && needsPrograms(config)) throw refusal;
   if (dataplanes.includes(kind)) return;
   throw new TartanError(
     'USAGE',

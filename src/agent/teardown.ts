@@ -1,18 +1,17 @@
 import { TartanError } from '../errors.ts';
 import { ownsLease } from '../lease/ownership.ts';
 import { parseSubnetEnv } from '../lease/subnet_env.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, parsePrefix } from '../net/prefix.ts';
 import type { Op } from '../plan/op.ts';
-import { type DesiredState, nothing, type ObservedState } from '../plan/state.ts';
+import { type DesiredState, nothing } from '../plan/state.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import { readIfPresent, removeFile, removeUnfinished } from './atomic_file.ts';
 import { type Converger, createConverger } from './converge.ts';
 import { removeEndpointFile } from './endpoint_file.ts';
 import { withLock } from './lock.ts';
+import { type FormerMember, recollect } from './recollect.ts';
 import { identityOf } from './renew.ts';
 import {
-  type HostState,
   leavingNoTrace,
   lockPath,
   networkNamespaceInode,
@@ -28,15 +27,8 @@ export interface TeardownSettings extends Places {
 }
 
 /** What of the world `teardown` needs: the store is opened only once the host is clean. */
-export type TeardownWorld = Pick<World, 'kernel' | 'lockFile' | 'log' | 'signal'> & {
+export type TeardownWorld = Pick<World, 'kernel' | 'host' | 'lockFile' | 'log' | 'signal'> & {
   openStore(): Promise<LeaseStore>;
-};
-
-/** What is known of the host's part; `store` is null where only the kernel tells. */
-type Member = Pick<HostState, 'subnet' | 'publicIp' | 'vtepMac' | 'subnetFile'> & {
-  readonly store: string | null;
-  /** The overlay, `10.5.0.0/16`. */
-  readonly network?: string;
 };
 
 /** What `teardown` prints. */
@@ -96,65 +88,35 @@ export async function previewTeardown(
 }
 
 /** Nothing, of the network that the host was a member of. */
-function nothingOf(member: Member | null): DesiredState {
+function nothingOf(member: FormerMember | null): DesiredState {
   return { ...nothing, network: member?.network ?? null };
 }
 
 async function examine(
   world: TeardownWorld,
   { stateDir, network, bpffs, subnetFile }: Places,
-): Promise<{ member: Member | null; converger: Converger }> {
+): Promise<{ member: FormerMember | null; converger: Converger }> {
   const path = statePath(stateDir, network);
   const remembered = await recallState(path, world.log);
   requireSameNamespace(remembered, await networkNamespaceInode(), { path, bpffs });
   const converger = createConverger(world.kernel, world.signal);
-  const member = remembered ?? (await recollect(await converger.observe(), subnetFile));
+  const member = remembered ?? (await recollect(await converger.observe(), subnetFile, world.host));
   return { member, converger };
 }
 
-/** Where the state was lost, what stands in the kernel tells the same; behind NAT, the lease is left to expire. */
-async function recollect(observed: ObservedState, subnetFile: string): Promise<Member | null> {
-  const generations = [...observed.generations.values()];
-  const settings = generations.find((generation) => generation.settings)?.settings;
-  if (settings == null) return recollectKernelMode(observed, subnetFile);
-  return {
-    network: settings.network,
-    subnet: settings.ownSubnet,
-    publicIp: settings.underlayAddress,
-    vtepMac: settings.deviceMac,
-    store: null,
-    subnetFile,
-  };
-}
-
-/** A device of kernel mode knows the subnet's address, but not its length, which subnet.env does. */
-async function recollectKernelMode(
-  { links, addresses }: ObservedState,
-  subnetFile: string,
-): Promise<Member | null> {
-  const link = links.find((one) => one.kind === 'classic');
-  const own = addresses.find(({ device }) => device === link?.name)?.address;
-  const { subnet } = parseSubnetEnv((await readIfPresent(subnetFile)) ?? '');
-  if (link === undefined || subnet === null || `${formatIpv4(subnet.address)}/32` !== own) {
-    return null;
-  }
-  const { mac: vtepMac, underlayAddress: publicIp } = link;
-  return { subnet: formatPrefix(subnet), publicIp, vtepMac, store: null, subnetFile };
-}
-
-async function removeSubnetFile(member: Member): Promise<boolean> {
+async function removeSubnetFile(member: FormerMember): Promise<boolean> {
   const { subnetFile } = member;
   if (await isSubnetFileOf(member)) return removeFile(subnetFile);
   return removeUnfinished(subnetFile);
 }
 
 /** Another daemon may have written its own subnet there since. */
-async function isSubnetFileOf({ subnetFile, subnet }: Member): Promise<boolean> {
+async function isSubnetFileOf({ subnetFile, subnet }: FormerMember): Promise<boolean> {
   const written = parseSubnetEnv((await readIfPresent(subnetFile)) ?? '').subnet;
   return written !== null && formatPrefix(written) === subnet;
 }
 
-async function giveBack(world: TeardownWorld, member: Member): Promise<boolean> {
+async function giveBack(world: TeardownWorld, member: FormerMember): Promise<boolean> {
   try {
     const store = await world.openStore();
     if (member.store !== null && store.description !== member.store) {

@@ -47,6 +47,7 @@ async function start(world: WatchWorld, settings: WatchSettings, state: HostStat
     herald.tell('acquired', leaseDetail(lease));
   }
   if (action === 'renew') herald.tell('renewed', leaseDetail(lease));
+  for (const message of settled.desired.failures ?? []) herald.tell('error', { message });
   herald.tell('synced', { message: `${settled.desired.reached} peers` });
   await keepInStep(
     {
@@ -61,6 +62,7 @@ async function start(world: WatchWorld, settings: WatchSettings, state: HostStat
       lost: false,
       resynced: false,
       warnings: settled.desired.warnings,
+      failures: settled.desired.failures ?? [],
       pending: [],
     },
     settled.snapshot,

@@ -1,3 +1,4 @@
+import type { TartanError } from '../errors.ts';
 import type { NetworkConfig } from '../lease/config.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import type { DesiredState, Endpoint, HostRoute, ObservedLink } from '../plan/state.ts';
@@ -20,6 +21,8 @@ export interface DataplaneChoice {
   readonly kind: 'bpf' | 'kernel' | 'user';
   /** Why the programs cannot be loaded here; null: they can, or nobody asked for them. */
   readonly reason: string | null;
+  /** What to end with where programs are needed, since nothing else will do: `--dataplane bpf`. */
+  readonly refusal?: TartanError;
 }
 
 /** The local node as the backends see it: what was found out about the host, nothing decided. */
@@ -63,6 +66,8 @@ export interface Decision extends DesiredState {
   readonly reached: number;
   /** For people: a peer that is left out, an option that is not built yet. */
   readonly warnings: readonly string[];
+  /** For people, and worse: what the network has and this host cannot have, whatever it does; absent: nothing. */
+  readonly failures?: readonly string[];
 }
 
 /** A way to carry packets: a plain object, pure. */
@@ -71,6 +76,8 @@ export interface Backend {
   readonly type: string;
   /** What can carry its packets. */
   readonly dataplanes: readonly DataplaneChoice['kind'][];
+  /** Whether programs carry this config's packets, where they can be loaded. */
+  needsPrograms(config: NetworkConfig): boolean;
   /**
    * What this node would publish.
    * @param earlier the lease that this node holds already, if any: its MAC is kept

@@ -21,13 +21,13 @@ export interface FastPath {
  * back: FastPath stays off then, and the host works as in default mode.
  */
 export function decideFastPath(config: BackendConfig, node: Node, own: Lease): FastPath {
-  if (!wantsFastPath(config)) return off();
+  if (!wantsFastPath(config)) return noFastPath();
   const netfilter = node.netfilter ?? NONE;
   const { nat, blindness } = netfilter;
   const mayNat = nat.length > 0 || netfilter.doubt !== null;
   if (mayNat && blindness !== null) {
     const what = nat.length > 0 ? `the host NATs (${nat.join(', ')})` : netfilter.doubt;
-    return off(`FastPath stays off: ${what}, and ${blindness}`);
+    return noFastPath(`FastPath stays off: ${what}, and ${blindness}`);
   }
   const inside = ({ address }: Endpoint) => prefixContains(own.subnet, parseIpv4(address));
   const served = node.endpoints.filter(inside);
@@ -58,7 +58,8 @@ export function endpointAttachments(
 
 const NONE: Netfilter = { nat: [], blindness: null, doubt: null, forward: [] };
 
-function off(...warnings: string[]): FastPath {
+/** FastPath that is not to be, and why. */
+export function noFastPath(...warnings: string[]): FastPath {
   return { isOn: false, conntrack: false, endpoints: new Map(), attachments: [], warnings };
 }
 

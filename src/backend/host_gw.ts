@@ -1,14 +1,20 @@
 /** host-gw: a route to each peer's subnet via the peer itself, as flannel's; packets travel as they are. */
-import type { NetworkConfig } from '../lease/config.ts';
+import { TartanError } from '../errors.ts';
+import type { HostGwConfig, NetworkConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
-import { formatPrefix } from '../net/prefix.ts';
-import type { Route } from '../plan/state.ts';
+import { parseIpv4 } from '../net/ipv4.ts';
+import { formatPrefix, type Prefix, prefixContains } from '../net/prefix.ts';
+import { type Dataplane, NO_MAC, type Peer } from '../plan/state.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
+import { decideFastPath, type FastPath, noFastPath } from './fast_path.ts';
+import { numberSubnets } from './numbering.ts';
 import { onLink } from './on_link.ts';
+import { routesByUnderlay, warnOfRivals } from './underlay_routes.ts';
 
 export const hostGw: Backend = {
   type: 'host-gw',
   dataplanes: ['bpf', 'kernel'],
+  needsPrograms: (config) => optionsOf(config).fastPath,
   attributes,
   desired,
 };
@@ -23,18 +29,15 @@ function attributes(_config: NetworkConfig, node: Node): Offer {
 function desired(
   config: NetworkConfig,
   node: Node,
-  _own: Lease,
+  own: Lease,
   leases: readonly Lease[],
 ): Decision {
-  const isOnLink = onLink(node);
   const peers = leases.filter(({ attributes: { backendType } }) => backendType === 'host-gw');
-  const reachable = peers.filter(({ attributes: { publicIp } }) => isOnLink(publicIp));
-  const { name: device } = node.interface;
-  const routes = reachable.map(({ subnet, attributes: { publicIp } }): Route => {
-    return { destination: formatPrefix(subnet), via: publicIp, device, onlink: false };
-  });
+  const { reachable, failures } = sortOut(peers, node, config.network);
+  const routes = routesByUnderlay(reachable, node);
+  const fast = chooseFastPath(config, node, own);
   return {
-    mode: 'default',
+    mode: fast.isOn ? 'fastpath' : 'default',
     reached: routes.length,
     network: formatPrefix(config.network),
     links: [],
@@ -43,28 +46,91 @@ function desired(
     neighbors: [],
     fdb: [],
     filter: null,
-    dataplane: null,
-    warnings: [
-      ...peers
-        .filter((peer) => !reachable.includes(peer))
-        .map(
-          ({ subnet, attributes: { publicIp } }) =>
-            `left out ${formatPrefix(subnet)}: its host ${publicIp} is not on the layer 2 of ${device}, which host-gw needs`,
-        ),
-      ...warnOfRivals(routes, node),
-    ],
+    dataplane: fast.isOn ? programs(config, node, own, reachable, fast) : null,
+    warnings: [...fast.warnings, ...warnOfRivals(routes, node)],
+    failures,
   };
 }
 
-/** Routes of other people's whose place ours take, as flannel's do. */
-export function warnOfRivals(routes: readonly Route[], { routes: others }: Node): string[] {
-  const rivals = new Map(
-    (others ?? []).filter(({ metric }) => metric === 0).map((route) => [route.destination, route]),
+/**
+ * Without a common layer 2 there is no way to a peer; no route may take the host's own addresses away; and outside the
+ * network, a route could not be told from another network's.
+ */
+function sortOut(peers: readonly Lease[], node: Node, network: Prefix) {
+  const isOnLink = onLink(node);
+  const { name, address } = node.interface;
+  const own = [address, node.publicIp].map(parseIpv4);
+  const reachable: Lease[] = [];
+  const failures: string[] = [];
+  for (const peer of peers) {
+    const { publicIp } = peer.attributes;
+    const subnet = formatPrefix(peer.subnet);
+    if (own.some((number) => prefixContains(peer.subnet, number))) {
+      failures.push(`left out ${subnet} of ${publicIp}: an address of this host lies in it`);
+    } else if (!prefixContains(network, peer.subnet.address)) {
+      failures.push(
+        `left out ${subnet} of ${publicIp}: it lies outside the network ${formatPrefix(network)}`,
+      );
+    } else if (!isOnLink(publicIp)) {
+      failures.push(
+        `left out ${subnet}: its host ${publicIp} is not on the layer 2 of ${name}, which host-gw needs`,
+      );
+    } else {
+      reachable.push(peer);
+    }
+  }
+  return { reachable, failures };
+}
+
+function chooseFastPath(config: NetworkConfig, node: Node, own: Lease): FastPath {
+  const options = optionsOf(config);
+  if (!options.fastPath || node.dataplane.kind === 'bpf') return decideFastPath(options, node, own);
+  const { reason } = node.dataplane;
+  return noFastPath(
+    `Backend.FastPath is off on this host, which loads no programs${reason === null ? '' : `: ${reason}`}`,
   );
-  return routes.flatMap(({ destination, via }) => {
-    const rival = rivals.get(destination);
-    if (rival === undefined) return [];
-    const way = rival.via === null ? `dev ${rival.device}` : `via ${rival.via} dev ${rival.device}`;
-    return [`the route to ${destination} ${way} that was there gives way to one via ${via}`];
-  });
+}
+
+/** Only FastPath takes programs: the rest is the host's own forwarding. */
+function programs(
+  config: NetworkConfig,
+  node: Node,
+  own: Lease,
+  peers: readonly Lease[],
+  fast: FastPath,
+): Dataplane {
+  const { name: underlay, address: underlayAddress, mtu } = node.interface;
+  return {
+    object: 'host_gw',
+    settings: {
+      ...numberSubnets(config),
+      ownSubnet: formatPrefix(own.subnet),
+      ...{ vni: 0, port: 0, device: null, deviceMac: NO_MAC, far: null },
+      underlay,
+      underlayAddress,
+      mtu,
+      fastPath: true,
+      conntrack: fast.conntrack,
+      gbp: false,
+    },
+    attachments: [
+      { program: 'host_gw_receive', device: underlay, hook: 'ingress', by: node.attach.by },
+      ...fast.attachments,
+    ],
+    peers: new Map(peers.map(toPeer).map((peer) => [peer.subnet, peer])),
+    endpoints: fast.endpoints,
+  };
+}
+
+function toPeer({ subnet, attributes: { publicIp } }: Lease): Peer {
+  return { subnet: formatPrefix(subnet), publicIp, mac: NO_MAC, direct: true };
+}
+
+function optionsOf({ backend }: NetworkConfig): HostGwConfig {
+  if (backend.type === 'host-gw') return backend;
+  throw new TartanError(
+    'INTERNAL',
+    `host-gw was asked to carry ${backend.type}`,
+    'Please report it.',
+  );
 }

@@ -8,12 +8,14 @@ import {
 } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
-import { formatPrefix, type Prefix } from '../net/prefix.ts';
+import { formatPrefix, type Prefix, prefixContains } from '../net/prefix.ts';
 import { overlayDeviceName, type Peer, type Route } from '../plan/state.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath } from './fast_path.ts';
 import { numberSubnets } from './numbering.ts';
+import { onLink } from './on_link.ts';
 import { planRoutes } from './overlay_routes.ts';
+import { routesByUnderlay, warnOfRivals } from './underlay_routes.ts';
 import { kernelMode } from './vxlan_kernel.ts';
 
 /**
@@ -28,6 +30,7 @@ const STRIP = 'vxlan_strip';
 export const vxlan: Backend = {
   type: 'vxlan',
   dataplanes: ['bpf', 'kernel'],
+  needsPrograms: () => true,
   attributes,
   desired,
 };
@@ -68,17 +71,20 @@ function desired(
     own,
     leases.filter((lease) => isPeer(lease, options)),
   );
+  const direct = findDirect(config, options, node, reachable);
+  const directRoutes = routesByUnderlay([...direct.values()], node);
+  const found = [...warnings, ...warnOfRivals(directRoutes, node)];
   const { name: underlay, address: underlayAddress } = node.interface;
   const { vni, port, gbp } = options;
   const mtu = mtuOf(options, node);
   if (node.dataplane.kind === 'kernel') {
-    const found = [...unbuilt(options), ...warnings];
     return kernelMode({
       network: formatPrefix(config.network),
       options,
       node,
       own,
-      leases: reachable,
+      leases: reachable.filter(({ subnet }) => !direct.has(formatPrefix(subnet))),
+      directRoutes,
       mtu,
       warnings: found,
     });
@@ -102,7 +108,12 @@ function desired(
       },
     ],
     addresses: [{ device, address: `${formatIpv4(own.subnet.address)}/32` }],
-    routes: prefixes.map((prefix) => toRoute(prefix, device)),
+    routes: [
+      ...prefixes
+        .map((prefix) => toRoute(prefix, device))
+        .filter(({ destination }) => !direct.has(destination)),
+      ...directRoutes,
+    ],
     neighbors: [],
     fdb: [],
     filter: null,
@@ -131,17 +142,35 @@ function desired(
         // Last: what it has stripped, only a vxlan_receive that knows of it can take.
         ...(xdp ? [{ program: STRIP, device: underlay, hook: 'ingress', by: 'xdp' } as const] : []),
       ],
-      peers: new Map(reachable.map(toPeer).map((peer) => [peer.subnet, peer])),
+      peers: new Map(
+        reachable.map(toPeer).map((peer) => {
+          const { subnet } = peer;
+          return [subnet, direct.has(subnet) ? { ...peer, direct: true } : peer];
+        }),
+      ),
       endpoints: fast.endpoints,
     },
-    warnings: [...unbuilt(options), ...fast.warnings, ...warnings],
+    warnings: [...fast.warnings, ...found],
   };
 }
 
-/** Options of flannel's that make no difference here yet. */
-function unbuilt({ directRouting }: VxlanConfig): string[] {
-  if (!directRouting) return [];
-  return ['Backend.DirectRouting is not built yet: every peer is reached through the tunnel'];
+/**
+ * DirectRouting: the peers whose hosts are on the underlay's own layer 2, by subnet. Outside the network, a route by the
+ * underlay could not be told from another network's.
+ */
+function findDirect(
+  { network }: NetworkConfig,
+  { directRouting }: VxlanConfig,
+  node: Node,
+  peers: readonly Lease[],
+): ReadonlyMap<string, Lease> {
+  if (!directRouting) return new Map();
+  const isOnLink = onLink(node);
+  const direct = peers.filter(
+    ({ subnet, attributes: { publicIp } }) =>
+      prefixContains(network, subnet.address) && isOnLink(publicIp),
+  );
+  return new Map(direct.map((lease) => [formatPrefix(lease.subnet), lease]));
 }
 
 function optionsOf({ backend }: NetworkConfig): VxlanConfig {

@@ -12,8 +12,10 @@ export interface KernelModeWish {
   readonly options: VxlanConfig;
   readonly node: Node;
   readonly own: Lease;
-  /** The peers, all of them vxlan nodes. */
+  /** The peers that the tunnel is for, all of them vxlan nodes. */
   readonly leases: readonly Lease[];
+  /** To those that need none. */
+  readonly directRoutes: readonly Route[];
   readonly mtu: number;
   /** What has been found wrong already. */
   readonly warnings: readonly string[];
@@ -34,7 +36,7 @@ export function kernelMode({ network, options, node, own, ...wish }: KernelModeW
   const { peers, warnings } = distinctPeers(wish.leases, mac);
   return {
     mode: 'kernel',
-    reached: peers.length,
+    reached: peers.length + wish.directRoutes.length,
     network,
     links: [
       {
@@ -43,9 +45,12 @@ export function kernelMode({ network, options, node, own, ...wish }: KernelModeW
       },
     ],
     addresses: [{ device, address: `${formatIpv4(own.subnet.address)}/32` }],
-    routes: peers.map(({ subnet, vtep }): Route => {
-      return { destination: subnet, via: vtep, device, onlink: true };
-    }),
+    routes: [
+      ...peers.map(({ subnet, vtep }): Route => {
+        return { destination: subnet, via: vtep, device, onlink: true };
+      }),
+      ...wish.directRoutes,
+    ],
     neighbors: peers.map(({ vtep, mac }): Neighbor => ({ device, address: vtep, mac })),
     fdb: peers.map(({ mac, publicIp }): FdbEntry => ({ device, mac, publicIp })),
     filter: null,

@@ -79,7 +79,7 @@ export interface HostReader {
   readInterfaces(): Promise<readonly HostInterface[]>;
   /** Name of the interface that the IPv4 default route leaves by; null if there is no such route. */
   defaultRouteInterface(): Promise<string | null>;
-  /** The main table's unicast routes that are not ours. */
+  /** The main table's routes that are not ours. */
   readRoutes(): Promise<readonly HostRoute[]>;
   /** Whether packets are routed on: what interfaces to come will do (net.ipv4.ip_forward), and what this one does. */
   readForwarding(device: string): Promise<{ byDefault: boolean; byUnderlay: boolean }>;

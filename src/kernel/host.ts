@@ -20,13 +20,16 @@ interface IpRoute {
   readonly dev?: string;
   readonly protocol?: string;
   readonly metric?: number;
+  /** Set where the route is for packets of one type of service only. */
+  readonly tos?: string;
 }
 
-/** A route over several next hops has no device of its own, and is none that a single host is behind. */
-function toHostRoute({ type, dst, gateway, dev, protocol, metric }: IpRoute): HostRoute[] {
-  if (type !== 'unicast' || dev === undefined || protocol === String(ROUTE_PROTOCOL)) return [];
+/** What leads nowhere (`unreachable`), and what leads to several next hops, has no device of its own. */
+function toHostRoute({ type, dst, gateway, dev, protocol, metric, tos }: IpRoute): HostRoute[] {
+  if (protocol === String(ROUTE_PROTOCOL) || tos !== undefined) return [];
   const destination = dst === 'default' ? '0.0.0.0/0' : dst.includes('/') ? dst : `${dst}/32`;
-  return [{ destination, via: gateway ?? null, device: dev, metric: metric ?? 0 }];
+  const device = type === 'unicast' ? (dev ?? '') : '';
+  return [{ destination, via: gateway ?? null, device, metric: metric ?? 0 }];
 }
 
 /** Reads the host by iproute2. */

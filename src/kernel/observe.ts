@@ -30,6 +30,9 @@ interface IpRoute {
   readonly dst: string;
   readonly gateway?: string;
   readonly dev?: string;
+  readonly protocol?: string;
+  /** Set where the route is for packets of one type of service only. */
+  readonly tos?: string;
   readonly flags?: readonly string[];
 }
 
@@ -104,15 +107,23 @@ function requireOwnPins({ pins, networkNamespace }: Scope): void {
   );
 }
 
+/** Of routes to one destination, the kernel lists the one first that it takes. */
 async function observeRoutes(): Promise<Route[]> {
-  const argv = ['-4', 'route', 'show', 'table', 'main', 'proto', String(ROUTE_PROTOCOL)];
-  const routes = await readJson<IpRoute>('ip', ...argv);
-  return routes.map(({ dst, gateway, dev, flags }) => ({
-    destination: dst.includes('/') ? dst : `${dst}/32`,
-    via: gateway ?? '',
-    device: dev ?? '',
-    onlink: flags?.includes('onlink') ?? false,
-  }));
+  const all = await readJson<IpRoute>('ip', '-4', 'route', 'show', 'table', 'main');
+  const seen = new Set<string>();
+  return all.flatMap(({ dst, gateway, dev, protocol, tos, flags }): Route[] => {
+    if (tos !== undefined) return [];
+    const isFirst = !seen.has(dst);
+    seen.add(dst);
+    if (protocol !== String(ROUTE_PROTOCOL)) return [];
+    const route = {
+      destination: dst.includes('/') ? dst : `${dst}/32`,
+      via: gateway ?? '',
+      device: dev ?? '',
+      onlink: flags?.includes('onlink') ?? false,
+    };
+    return [isFirst ? route : { ...route, behind: true }];
+  });
 }
 
 const OBJECTS: readonly ObjectName[] = ['vxlan', 'udp', 'host_gw'];

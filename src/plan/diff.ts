@@ -32,12 +32,13 @@ export function diff(desired: DesiredState, observed: ObservedState): Op[] {
   const neighbors = diffNeighbors(desired.neighbors, here.neighbors);
   const fdb = diffFdb(desired.fdb, here.fdb);
   return [
-    ...routes.remove,
+    ...routes.leave,
     ...(desired.filter === null && observed.filter !== null
       ? [{ op: 'filter.remove' } as const]
       : []),
     // What can fail for want of something on the host comes before anything is taken away or made.
     ...loadGeneration(desired.dataplane, here),
+    ...routes.replace,
     ...neighbors.remove,
     ...fdb.remove,
     ...links.remove,
@@ -55,6 +56,7 @@ export function diff(desired: DesiredState, observed: ObservedState): Op[] {
     ...neighbors.write,
     ...fdb.write,
     ...routes.add,
+    ...routes.remove,
     ...staleGenerations(desired.dataplane, observed),
   ];
 }

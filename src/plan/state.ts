@@ -102,6 +102,8 @@ export interface Route {
   readonly device: string;
   /** Into the overlay device, whose next hops the host has no other route to. Else by the underlay itself. */
   readonly onlink: boolean;
+  /** Of one that stands: another to its destination stands before it, and is in force. */
+  readonly behind?: true;
 }
 
 /** A route that somebody else made. */
@@ -110,6 +112,7 @@ export interface HostRoute {
   readonly destination: string;
   /** The next hop; null: what it leads to is on the link itself. */
   readonly via: string | null;
+  /** Empty: it leads nowhere, or to several next hops. */
   readonly device: string;
   /** Of routes to one destination the lowest is taken. */
   readonly metric: number;

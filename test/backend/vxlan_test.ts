@@ -204,9 +204,3 @@ test('GBP is for the device and the programs', () => {
   assert.equal(links[0]?.kind === 'vxlan' && links[0].gbp, true);
   assert.equal(dataplane?.settings.gbp, true);
 });
-
-test('an option that is not built is warned of', () => {
-  const { warnings } = vxlan.desired(withOptions({ directRouting: true }), node, own, []);
-  assert.equal(warnings.length, 1);
-  assert.match(warnings[0] ?? '', /DirectRouting/);
-});

@@ -7,11 +7,12 @@ import type {
   Endpoint,
   FdbEntry,
   Neighbor,
+  PairLink,
   Peer,
-  Route,
   Settings,
   VxlanLink,
 } from '../../src/plan/state.ts';
+import { wantedRoutes } from './route_arbitraries.ts';
 import { check, peersOf, receive, send } from './samples.ts';
 
 export const UNDERLAYS = ['eth0', 'eth1'];
@@ -20,7 +21,6 @@ export const DEVICES = ['flannel.1', 'flannel.2'];
 const aDevice = fc.constantFrom(...DEVICES);
 const aMac = fc.constantFrom('02:00:00:00:00:01', '02:00:00:00:00:02');
 const aPort = fc.constantFrom(8472, 4789);
-const aDestination = fc.constantFrom('10.5.1.0/24', '10.5.2.0/23', '10.5.4.0/22', '10.9.0.0/24');
 
 export function record<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
   return fc.record(fields, { noNullPrototype: true });
@@ -41,14 +41,21 @@ export function aLink(name: string, vni: fc.Arbitrary<number | null>): fc.Arbitr
 
 export const wantedPeers = fc
   .uniqueArray(
-    record<Peer>({
+    record<Peer & { isDirect: boolean }>({
       subnet: fc.constantFrom('10.5.1.0/24', '10.5.2.0/24', '10.5.3.0/24', '10.5.8.0/22'),
       publicIp: fc.constantFrom('192.168.64.3', '192.168.64.4'),
       mac: aMac,
+      isDirect: fc.boolean(),
     }),
     { selector: ({ subnet }) => subnet },
   )
-  .map((peers) => peersOf(...peers));
+  .map((peers) =>
+    peersOf(
+      ...peers.map(({ isDirect, ...peer }) =>
+        isDirect ? { ...peer, direct: true as const } : peer,
+      ),
+    ),
+  );
 
 export const someEndpoints: fc.Arbitrary<ReadonlyMap<string, Endpoint>> = fc
   .uniqueArray(
@@ -61,7 +68,7 @@ export const someEndpoints: fc.Arbitrary<ReadonlyMap<string, Endpoint>> = fc
   )
   .map((endpoints) => new Map(endpoints.map((endpoint) => [endpoint.address, endpoint])));
 
-export function someSettings(device: string, underlay: string): fc.Arbitrary<Settings> {
+export function someSettings(device: string | null, underlay: string): fc.Arbitrary<Settings> {
   return record<Settings>({
     network: fc.constant('10.5.0.0/16'),
     ownSubnet: fc.constantFrom('10.5.52.0/24', '10.5.53.0/24'),
@@ -81,17 +88,6 @@ export function someSettings(device: string, underlay: string): fc.Arbitrary<Set
   });
 }
 
-export function routesOn(device: string): fc.Arbitrary<Route[]> {
-  return fc.uniqueArray(aDestination).map((destinations) =>
-    destinations.map((destination) => ({
-      destination,
-      via: '169.254.1.1',
-      device,
-      onlink: true,
-    })),
-  );
-}
-
 export function addressesOn(device: string): fc.Arbitrary<Address[]> {
   return fc
     .uniqueArray(fc.constantFrom('10.5.52.0/32', '10.5.53.0/32'))
@@ -109,6 +105,17 @@ export function aClassicLink(name: string): fc.Arbitrary<ClassicLink> {
     underlay: fc.constantFrom(...UNDERLAYS),
     underlayAddress: fc.constantFrom('192.168.64.2', '192.168.64.22'),
     gbp: fc.boolean(),
+    up: fc.boolean(),
+  });
+}
+
+export function aPairLink(name: string): fc.Arbitrary<PairLink> {
+  return record<PairLink>({
+    name: fc.constant(name),
+    kind: fc.constant('pair'),
+    far: fc.constant(`${name}.far`),
+    mac: aMac,
+    mtu: fc.constantFrom(1472, 8972),
     up: fc.boolean(),
   });
 }
@@ -139,7 +146,7 @@ const aClassicState: fc.Arbitrary<DesiredState> = aDevice.chain((device) =>
     network: fc.constant('10.5.0.0/16'),
     links: aClassicLink(device).map((link) => [{ ...link, up: true }]),
     addresses: addressesOn(device),
-    routes: routesOn(device),
+    routes: wantedRoutes(device, 'eth0', true),
     neighbors: neighborsOn(device),
     fdb: fdbOn(device),
     filter: aFilter,
@@ -155,7 +162,7 @@ const aProgrammedState: fc.Arbitrary<DesiredState> = fc
       network: fc.constant('10.5.0.0/16'),
       links: aLink(device, fc.constant(1)).map((link) => [{ ...link, up: true }]),
       addresses: addressesOn(device),
-      routes: routesOn(device),
+      routes: wantedRoutes(device, underlay, true),
       neighbors: fc.constant([]),
       fdb: fc.constant([]),
       filter: aFilter,
@@ -173,8 +180,49 @@ const aProgrammedState: fc.Arbitrary<DesiredState> = fc
     }),
   );
 
-/** What a host may be asked to look like: one overlay device, up, with its programs or its entries. */
+/** A host of host-gw: routes, and for FastPath programs beside them. */
+const aRoutedState: fc.Arbitrary<DesiredState> = fc.constantFrom(...UNDERLAYS).chain((underlay) =>
+  record<DesiredState>({
+    network: fc.constant('10.5.0.0/16'),
+    links: fc.constant([]),
+    addresses: fc.constant([]),
+    routes: wantedRoutes(null, underlay, true),
+    neighbors: fc.constant([]),
+    fdb: fc.constant([]),
+    filter: fc.constant(null),
+    dataplane: fc.option(
+      record({
+        object: fc.constant('host_gw' as const),
+        settings: someSettings(null, underlay),
+        attachments: fc.constant([{ ...receive, program: 'host_gw_receive', device: underlay }]),
+        peers: wantedPeers,
+        endpoints: someEndpoints,
+      }),
+      { nil: null },
+    ),
+  }),
+);
+
+/** A host of udp, as far as its device is of another kind. */
+const aPairState: fc.Arbitrary<DesiredState> = fc
+  .tuple(aPairLink('flannel0'), fc.constantFrom(...UNDERLAYS))
+  .chain(([link, underlay]) =>
+    record<DesiredState>({
+      network: fc.constant('10.5.0.0/16'),
+      links: fc.constant([{ ...link, up: true }]),
+      addresses: addressesOn(link.name),
+      routes: wantedRoutes(link.name, underlay, false),
+      neighbors: fc.constant([]),
+      fdb: fc.constant([]),
+      filter: aFilter,
+      dataplane: fc.constant(null),
+    }),
+  );
+
+/** What a host may be asked to look like: its overlay device, if any, up, with its programs or its entries. */
 export const aDesiredState: fc.Arbitrary<DesiredState> = fc.oneof(
-  { weight: 2, arbitrary: aProgrammedState },
-  { weight: 1, arbitrary: aClassicState },
+  { weight: 3, arbitrary: aProgrammedState },
+  { weight: 2, arbitrary: aClassicState },
+  { weight: 2, arbitrary: aRoutedState },
+  { weight: 1, arbitrary: aPairState },
 );

@@ -14,17 +14,19 @@ import {
   addressesOn,
   aFilter,
   aLink,
+  aPairLink,
   DEVICES,
   fdbOn,
   neighborsOn,
   record,
-  routesOn,
   someEndpoints,
   someSettings,
   UNDERLAYS,
   wantedPeers,
 } from './arbitraries.ts';
 import type { Host } from './model_host.ts';
+import { aTable } from './route_arbitraries.ts';
+import { routesIn } from './route_model.ts';
 import { BUILD } from './samples.ts';
 
 const classic: ObservedLink = {
@@ -50,6 +52,7 @@ const observedLinks: fc.Arbitrary<ObservedLink[]> = fc
       ),
     ),
   )
+  .chain((links) => fc.option(aPairLink('flannel0'), { nil: null }).map((pair) => [...links, pair]))
   .map((links) => links.filter((link) => link !== null));
 
 function conditions(
@@ -114,13 +117,13 @@ export const aHost: fc.Arbitrary<Host> = observedLinks.chain((links) => {
   const onEach = <T>(names: readonly Link[], make: (name: string) => fc.Arbitrary<T[]>) =>
     fc.tuple(...names.map(({ name }) => make(name))).map((lists) => lists.flat());
   return generationsOn(devices).chain((generations) =>
-    record<Host>({
+    record<Omit<Host, 'routes'>>({
       interfaces: fc.constant(UNDERLAYS),
       links: fc.constant(links),
       addresses: onEach(ours, addressesOn),
-      routes: onEach(
-        ours.filter(({ up }) => up),
-        routesOn,
+      table: aTable(
+        ours.filter(({ up }) => up).map(({ name }) => name),
+        UNDERLAYS,
       ),
       neighbors: onEach(
         classics.filter(({ up }) => up),
@@ -130,7 +133,7 @@ export const aHost: fc.Arbitrary<Host> = observedLinks.chain((links) => {
       filter: aFilter.map((text) => text && hashFilter(text)),
       generations: fc.constant(generations),
       attachments: attachmentsOn(devices, [...generations.keys()]),
-      builds: fc.constant({ vxlan: BUILD }),
-    }),
+      builds: fc.constant({ vxlan: BUILD, host_gw: BUILD }),
+    }).map((host) => ({ ...host, routes: routesIn(host.table) })),
   );
 });

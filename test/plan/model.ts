@@ -20,8 +20,10 @@ import {
   removeLink,
   setGeneration,
   unload,
+  withTable,
   writable,
 } from './model_host.ts';
+import { changeTable } from './route_model.ts';
 
 export function applyAll(host: Host, ops: readonly Op[]): Host {
   return ops.reduce(apply, host);
@@ -59,20 +61,17 @@ export function apply(host: Host, op: Op): Host {
       return { ...host, addresses: removed(host.addresses, [op.address]) };
     case 'routes.add':
       for (const { device } of op.routes) assert(ourLink(host, device).up, 'network is down');
-      return { ...host, routes: added(host.routes, op.routes) };
-    case 'routes.replace': {
+      return withTable(host, changeTable(host.table, op));
+    case 'routes.replace':
       for (const { device } of op.routes) assert(hasDevice(host, device), `no device ${device}`);
-      const taken = new Set(op.routes.map(({ destination }) => destination));
-      const others = host.routes.filter(({ destination }) => !taken.has(destination));
-      return { ...host, routes: [...others, ...op.routes] };
-    }
+      return withTable(host, changeTable(host.table, op));
+    case 'routes.remove':
+      return withTable(host, changeTable(host.table, op));
     case 'filter.write':
       return { ...host, filter: hashFilter(op.text) };
     case 'filter.remove':
       assert.notEqual(host.filter, null);
       return { ...host, filter: null };
-    case 'routes.remove':
-      return { ...host, routes: removed(host.routes, op.routes) };
     case 'neighbors.write':
       for (const { device } of op.neighbors) assert(ourLink(host, device).up, 'would be lost');
       return {

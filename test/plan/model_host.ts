@@ -8,10 +8,17 @@ import type {
   ObservedState,
   VxlanLink,
 } from '../../src/plan/state.ts';
+import { routesIn, type TableRoute } from './route_model.ts';
 
 export interface Host extends ObservedState {
   /** Interfaces that are not ours, which programs are attached to as well. */
   readonly interfaces: readonly string[];
+  /** All routes, which {@link ObservedState.routes} follow from. */
+  readonly table: readonly TableRoute[];
+}
+
+export function withTable<T>(host: T, table: readonly TableRoute[]) {
+  return { ...host, table, routes: routesIn(table) };
 }
 
 export function hasDevice({ links, interfaces }: Host, name: string): boolean {
@@ -55,10 +62,9 @@ export function removeLink(host: Host, name: string): Host {
     return [key, isVoid ? { ...found, settings: null } : found];
   });
   return {
-    ...host,
+    ...withTable(host, host.table.filter(stays)),
     links: host.links.filter((link) => link.name !== name),
     addresses: host.addresses.filter(stays),
-    routes: host.routes.filter(stays),
     neighbors: host.neighbors.filter(stays),
     fdb: host.fdb.filter(stays),
     attachments: host.attachments.filter(stays),
