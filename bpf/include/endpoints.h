@@ -14,7 +14,8 @@ static __always_inline struct endpoint *find_endpoint(__be32 address)
 	__u32 place = bpf_ntohl(address) & (ENDPOINT_PLACES - 1);
 	struct endpoint *endpoint = bpf_map_lookup_elem(&endpoints, &place);
 
-	return endpoint && endpoint->address == address ? endpoint : NULL;
+	/* An empty place has the address 0.0.0.0, which is nobody's. */
+	return endpoint && address && endpoint->address == address ? endpoint : NULL;
 }
 
 static __always_inline int is_zero_mac(const __u8 *mac)

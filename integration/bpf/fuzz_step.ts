@@ -15,7 +15,6 @@ import type { Random } from './random.ts';
 import { ENDPOINTS, GATEWAY_MAC, IRREGULAR, POD_MAC, REGULAR, SILENT } from './scene.ts';
 import { loadStage } from './stage.ts';
 
-const PEERS = [...REGULAR, ...IRREGULAR];
 /** <linux/bpf.h>: XDP_DROP, XDP_PASS, XDP_REDIRECT. */
 const XDP_VERDICT = { dropped: 1, handedOn: 2, redirected: 4 } as const;
 const GSO_SEGMENTS = 2;
@@ -34,9 +33,8 @@ export interface Fuzzer extends Disposable {
 
 export function makeFuzzer(target: Target): Fuzzer {
   using cleanUp = new DisposableStack();
-  const { settings, program } = target;
-  const programs = cleanUp.use(loadPrograms({ settings, peers: PEERS, endpoints: ENDPOINTS }));
-  const stage = cleanUp.use(loadStage(programs));
+  const { settings, program, object = 'vxlan', peers = [...REGULAR, ...IRREGULAR] } = target;
+  const programs = cleanUp.use(loadPrograms({ object, settings, peers, endpoints: ENDPOINTS }));
   const { maps } = programs;
   const endpoints = ENDPOINTS.map(({ address, device }): OracleEndpoint => {
     const [isHere, mac] = [device === 'lo', address === SILENT.address ? null : POD_MAC];
@@ -44,11 +42,13 @@ export function makeFuzzer(target: Target): Fuzzer {
     return { address, mac, gatewayMac: GATEWAY_MAC, isHere, isThere: isHere };
   });
   const settled = dumpSettled(programs);
-  const world = describeWorld(settings, PEERS, endpoints, (subnet) => slotOf(maps, subnet));
-  const ledger = openLedger(maps, PEERS);
+  const world = describeWorld(settings, peers, endpoints, (subnet) => slotOf(maps, subnet));
+  const ledger = openLedger(maps, peers);
   const isXdp = program === 'vxlan_strip';
   const isStaged = program === 'vxlan_check';
-  const fd = isStaged ? stage.programFor(program) : programs.programFd(program);
+  const fd = isStaged
+    ? cleanUp.use(loadStage(programs)).programFor(program)
+    : programs.programFd(program);
   const runner = makeQuickRunner(fd, isXdp ? 'xdp' : 'tc');
   const verdicts = isXdp ? XDP_VERDICT : VERDICT;
   const right = Buffer.alloc(runner.output.length);

@@ -1,19 +1,23 @@
 /** The programs that are fuzzed, each with the settings that change what it does, and the packets to begin with. */
 
 import { parseIpv4 } from '../../src/net/ipv4.ts';
-import type { Settings } from '../../src/plan/state.ts';
+import type { Peer, Settings } from '../../src/plan/state.ts';
 import type { Expected, Frame, World } from './oracle.ts';
-import { judgeChecked, judgeReceived, judgeStripped } from './oracle_receive.ts';
+import { judgeChecked, judgeDirect, judgeReceived, judgeStripped } from './oracle_receive.ts';
 import { judgeEndpoint, judgeSent } from './oracle_send.ts';
 import { ECN, icmp, letters, PROTOCOL } from './packets.ts';
 import type { ProgramName } from './programs.ts';
 import {
   arpRequest,
   COVERED,
+  DIRECT,
   decapsulated,
   ENDPOINT,
   fromPod,
+  HOST_GW,
+  MIXED,
   NOBODYS_POD,
+  plain,
   received,
   SETTINGS,
   SILENT,
@@ -27,6 +31,10 @@ export interface Target {
   readonly name: string;
   readonly program: ProgramName;
   readonly settings: Settings;
+  /** Default: vxlan. */
+  readonly object?: 'host_gw';
+  /** Default: all behind the tunnel. */
+  readonly peers?: readonly Peer[];
   readonly bases: readonly Buffer[];
   /** `tunnelSource` is where the kernel's device had the packet from. */
   judge(world: World, frame: Frame, tunnelSource: number): Expected;
@@ -66,6 +74,19 @@ const FROM_POD = [
   fromPod({}, udpPayload(SETTINGS.mtu - 27)),
   arpRequest(ENDPOINT.address),
 ];
+const PLAIN = [
+  plain(),
+  plain(TCP, tcpPayload()),
+  plain({ protocol: PROTOCOL.icmp, ttl: 2 }, PING),
+  plain({ source: '10.5.20.70' }),
+  plain({ source: '10.5.25.9' }),
+  plain({ destination: SILENT.address }),
+  plain({ destination: VANISHED.address }),
+  plain({ source: '203.0.113.7' }),
+  plain({ moreFragments: true }),
+  plain({}, udpPayload(SETTINGS.mtu - 28)),
+  plain({}, udpPayload(SETTINGS.mtu - 27)),
+];
 const DECAPSULATED = [
   decapsulated(),
   decapsulated({ protocol: PROTOCOL.tcp }),
@@ -78,7 +99,15 @@ const endpoint = { program: 'endpoint_send', bases: FROM_POD, judge: judgeEndpoi
 const check = { program: 'vxlan_check', bases: DECAPSULATED, judge: judgeChecked } as const;
 const strip = { program: 'vxlan_strip', bases: RECEIVED, judge: judgeStripped } as const;
 
+const ofHostGw = { object: 'host_gw', peers: DIRECT } as const;
+const direct = {
+  ...ofHostGw,
+  ...({ program: 'host_gw_receive', bases: PLAIN, judge: judgeDirect } as const),
+};
+const directEndpoint = { ...endpoint, ...ofHostGw };
+
 const FAST = { ...SETTINGS, fastPath: true };
+const DIRECT_ROUTING = { settings: FAST, peers: MIXED };
 
 export const TARGETS: readonly Target[] = [
   { name: 'vxlan_send', ...send, settings: SETTINGS },
@@ -91,6 +120,17 @@ export const TARGETS: readonly Target[] = [
   { name: 'endpoint_send', ...endpoint, settings: SETTINGS },
   { name: 'endpoint_send, FastPath', ...endpoint, settings: FAST },
   { name: 'endpoint_send, FastPath, NAT', ...endpoint, settings: { ...FAST, conntrack: true } },
+  {
+    name: 'vxlan_receive, DirectRouting',
+    ...receive,
+    ...DIRECT_ROUTING,
+    bases: [...RECEIVED, ...PLAIN],
+  },
+  { name: 'vxlan_send, DirectRouting', ...send, ...DIRECT_ROUTING },
+  { name: 'endpoint_send, DirectRouting', ...endpoint, ...DIRECT_ROUTING },
+  { name: 'host_gw_receive', ...direct, settings: HOST_GW },
+  { name: 'host_gw_receive, NAT', ...direct, settings: { ...HOST_GW, conntrack: true } },
+  { name: 'endpoint_send of host-gw', ...directEndpoint, settings: HOST_GW },
   { name: 'vxlan_strip', ...strip, settings: SETTINGS },
   { name: 'vxlan_strip, GBP', ...strip, settings: { ...SETTINGS, gbp: true } },
 ];

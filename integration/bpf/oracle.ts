@@ -131,6 +131,14 @@ export function listHostReasons(world: World, { bytes, length }: Frame, ip: numb
   });
 }
 
+/** Of a GSO packet, each segment; behind an Ethernet header. */
+export function fits({ bytes, length, gsoSize }: Frame, mtu: number): boolean {
+  if (gsoSize === 0) return length - 14 <= mtu;
+  if (bytes[23] !== 6) return gsoSize + 20 + 8 <= mtu;
+  if (length < 14 + 20 + 20) return false;
+  return gsoSize + 20 + (bytes.readUInt8(46) >>> 4) * 4 <= mtu;
+}
+
 /** As a router does it: RFC 1624 for the checksum, wrong ones staying as wrong. */
 export function decrementTtl(packet: Buffer, ip: number): void {
   const sum = packet.readUInt16BE(ip + 10) + 0x100;

@@ -6,6 +6,7 @@ import {
   dropFor,
   type Expected,
   type Frame,
+  fits,
   handOn,
   IGNORED,
   isMartian,
@@ -100,7 +101,8 @@ function trafficFrom(peer: Peer | undefined, packets: number, bytes: number) {
 
 export function judgeReceived(world: World, frame: Frame): Expected {
   const { bytes, length, gsoSize } = frame;
-  if (!isPlainTunnel(world, frame)) return IGNORED;
+  if (length < 42) return IGNORED;
+  if (!isPlainTunnel(world, frame)) return judgeDirect(world, frame);
   if (length < 50) return dropFor(['drop_truncated']);
   if (!isOurTunnel(world, frame)) return handOn('other_vni');
   if (length < INNER + 20) return dropFor(['drop_truncated']);
@@ -149,6 +151,34 @@ function listReasons(world: World, frame: Frame, endpoint: OracleEndpoint, isOut
 function rewriteForPod(packet: Buffer, { mac, gatewayMac }: OracleEndpoint): void {
   packet.write(`${mac}${gatewayMac}`.replaceAll(':', ''), 0, 'hex');
   decrementTtl(packet, LENGTH.ethernet);
+}
+
+/** What comes without a tunnel: a direct peer's packet to an endpoint is delivered, anything else is the host's. */
+export function judgeDirect(world: World, frame: Frame): Expected {
+  const { bytes, length, packets } = frame;
+  const isForHost = bytes.readUIntBE(0, 6) === 0;
+  if (bytes.readUInt16BE(12) !== ETHERTYPE.ipv4 || !isForHost || !world.settings.fastPath)
+    return IGNORED;
+  const endpoint = world.endpointAt(bytes.readUInt32BE(30));
+  if (!endpoint) return IGNORED;
+  const peer = world.holderOf(bytes.readUInt32BE(26));
+  if (!peer?.direct) return handOn('host_outside');
+  const isTooLong = !fits(frame, world.settings.mtu);
+  const reasons = listTrue({ host_unknown_mac: endpoint.mac === null, host_size: isTooLong });
+  reasons.push(...listHostReasons(world, frame, 14));
+  const isAsked = reasons.every((reason) => reason === 'host_size');
+  if (isAsked && !endpoint.isThere) return { ...handOn('host_endpoint_gone'), forgets: endpoint };
+  if (reasons.length > 0) return handOn(...reasons);
+  return {
+    verdict: 'redirected',
+    counters: [],
+    ...trafficFrom(peer, packets, length - 14),
+    write: (to) => {
+      bytes.copy(to, 0, 0, length);
+      rewriteForPod(to, endpoint);
+      return length;
+    },
+  };
 }
 
 /** Of what the kernel's device took out of a packet from `tunnelSource`. */

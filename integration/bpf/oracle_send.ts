@@ -6,6 +6,7 @@ import {
   dropFor,
   type Expected,
   type Frame,
+  fits,
   handOn,
   IGNORED,
   listHostReasons,
@@ -54,22 +55,33 @@ export function judgeEndpoint(world: World, frame: Frame): Expected {
   const isTooLong = !fits(frame, world.settings.mtu);
   const reasons = [
     ...listHostReasons(world, frame, IP),
-    ...listTrue({ host_size: isTooLong, host_room: frame.gsoSize > 0 && !isTooLong }),
+    ...listTrue({
+      host_size: isTooLong,
+      host_room: frame.gsoSize > 0 && !isTooLong && !peer.direct,
+    }),
   ];
   if (reasons.length > 0) return { ...handOn(...reasons), ...learns };
+  if (peer.direct) return { ...sentPlainly(frame, peer), ...learns };
   return { ...encapsulated(world, frame, peer, 1), ...learns };
-}
-
-/** Of a GSO packet, each segment. */
-function fits({ bytes, length, gsoSize }: Frame, mtu: number): boolean {
-  if (gsoSize === 0) return length - IP <= mtu;
-  if (bytes[IP + 9] !== PROTOCOL.tcp) return gsoSize + LENGTH.ipv4 + LENGTH.udp <= mtu;
-  if (length < IP + LENGTH.ipv4 + 20) return false;
-  return gsoSize + LENGTH.ipv4 + (bytes.readUInt8(IP + 32) >>> 4) * 4 <= mtu;
 }
 
 function trafficTo({ length, packets }: Frame, peer: Peer): { traffic: Traffic } {
   return { traffic: { peer, way: 'sent', packets, bytes: length - IP } };
+}
+
+/** As it is, one hop less of life. */
+function sentPlainly(frame: Frame, peer: Peer): Expected {
+  const { bytes, length } = frame;
+  return {
+    verdict: 'redirected',
+    counters: [],
+    ...trafficTo(frame, peer),
+    write: (to) => {
+      bytes.copy(to, 0, 0, length);
+      decrementTtl(to, IP);
+      return length;
+    },
+  };
 }
 
 function encapsulated(world: World, frame: Frame, peer: Peer, hops: 0 | 1): Expected {

@@ -11,7 +11,7 @@ import {
 } from '../../src/bpf/counters.ts';
 import { writeEndpoints } from '../../src/bpf/endpoint_map.ts';
 import { counterNames, mapLayouts } from '../../src/bpf/layouts.gen.ts';
-import { objectPath, programNames } from '../../src/bpf/object_file.ts';
+import { builtObjects, objectPath, programNames } from '../../src/bpf/object_file.ts';
 import type { MapName, OpenMaps } from '../../src/bpf/open_map.ts';
 import { readPeers, slotOf, writePeers } from '../../src/bpf/peer_maps.ts';
 import { type DeviceIndexes, writeSettings } from '../../src/bpf/settings.ts';
@@ -22,7 +22,7 @@ import { lacks } from '../lifecycle/support.ts';
 import { type ContextFields, encodeContext } from './context.ts';
 import { DEVICES, REGULAR, SETTINGS } from './scene.ts';
 
-export type ProgramName = (typeof programNames)[number];
+export type ProgramName = (typeof programNames)[number] | 'host_gw_receive';
 
 /** <linux/pkt_cls.h>: TC_ACT_UNSPEC, TC_ACT_SHOT, TC_ACT_REDIRECT. */
 export const VERDICT = { handedOn: -1, dropped: 2, redirected: 7 } as const;
@@ -58,6 +58,8 @@ export function missing(...commands: readonly string[]): string | false {
 }
 
 export interface ProgramsOptions {
+  /** Default: vxlan. */
+  readonly object?: 'vxlan' | 'host_gw';
   /** null: they are never written, and the tunnel is closed. */
   readonly settings?: Settings | null;
   readonly peers?: readonly Peer[];
@@ -69,12 +71,9 @@ export interface ProgramsOptions {
 export function loadPrograms(options: ProgramsOptions = {}): Programs {
   const { settings = SETTINGS, peers = REGULAR, endpoints = [], devices = DEVICES } = options;
   const mapNames = Object.keys(mapLayouts) as MapName[];
-  const object = loadObject({
-    path: OBJECT,
-    maxEntries: {},
-    maps: mapNames,
-    programs: programNames,
-  });
+  const { path, programs } =
+    options.object === 'host_gw' ? builtObjects.host_gw : { path: OBJECT, programs: programNames };
+  const object = loadObject({ path, maxEntries: {}, maps: mapNames, programs });
   const entries = mapNames.map((name) => {
     const fd = object.mapFd(name);
     return [name, { fd, ...readMapInfo(fd) }];

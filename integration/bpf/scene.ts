@@ -3,7 +3,7 @@
 import type { DeviceIndexes } from '../../src/bpf/settings.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { parseMac } from '../../src/net/mac.ts';
-import type { Endpoint, Peer, Settings } from '../../src/plan/state.ts';
+import { type Endpoint, NO_MAC, type Peer, type Settings } from '../../src/plan/state.ts';
 import {
   ETHERTYPE,
   type EthernetFields,
@@ -68,6 +68,22 @@ export const BELOW = peer('10.5.4.0/24', '192.0.2.4', '02:bb:00:00:00:04');
 export const ABOVE = peer('10.5.200.0/24', '192.0.2.200', '02:bb:00:00:02:00');
 export const IRREGULAR: readonly Peer[] = [SHORTER, LONGER, BELOW, ABOVE];
 
+/** The same hosts on the underlay's own layer 2: half of them, or as with host-gw all. */
+export const MIXED: readonly Peer[] = [...REGULAR, ...IRREGULAR].map((one, index) =>
+  index % 2 === 0 ? one : { ...one, direct: true },
+);
+export const DIRECT: readonly Peer[] = [...REGULAR, ...IRREGULAR].map((one) => ({
+  ...one,
+  mac: NO_MAC,
+  direct: true,
+}));
+
+/** host-gw's settings: without a device of its own. */
+export const HOST_GW = {
+  ...SETTINGS,
+  ...{ vni: 0, port: 0, device: null, deviceMac: NO_MAC, mtu: 1500, fastPath: true },
+} as const satisfies Settings;
+
 export const OWN_POD = '10.5.17.2';
 export const PEER_POD = '10.5.20.3';
 /** In a subnet between SubnetMin and SubnetMax that nobody holds. */
@@ -126,6 +142,13 @@ export function arpRequest(senderAddress: string, source = POD_MAC): Buffer {
   request.writeUInt32BE(parseIpv4('10.5.17.1'), 24);
   const frame = { destination: 'ff:ff:ff:ff:ff:ff', source, type: ETHERTYPE.arp };
   return ethernet(frame, request);
+}
+
+/** A packet of a peer's pod to ours, as it comes in on the underlay without a tunnel; test runs are on the loopback. */
+export function plain(changes: PacketChanges = {}, payload = udpPayload()): Buffer {
+  const packet = sent({ source: PEER_POD, destination: OWN_POD, ...changes }, payload);
+  packet.set([...parseMac(NO_MAC), ...parseMac(PEER.mac)]);
+  return packet;
 }
 
 export function udpPayload(length = 64, source = 40000): Buffer {
