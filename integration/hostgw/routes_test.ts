@@ -109,6 +109,17 @@ describe('the routes of host-gw', { skip }, () => {
     }
   });
 
+  it('the network gets another range: the routes of the old one go', async () => {
+    const config = JSON.stringify({ ...HOST_GW, Network: '10.8.0.0/16' });
+    await a.tartan(['init-config', '--force', '-'], { input: config });
+    const moved = JSON.parse((await b.tartan(['join'])).stdout);
+    await a.tartan(['join']);
+    assert.deepEqual(await ownRoutes(a), [`${moved.subnet} via ${b.address}`]);
+    assert.equal((await join(a)).changed, false);
+    await teardown(a);
+    assert.deepEqual(await ownRoutes(a), []);
+  });
+
   it('a host that moves to vxlan and back leaves nothing behind', async () => {
     await teardown(a);
     const untouched = fingerprint(a);

@@ -18,7 +18,7 @@ const FILES = [
     (name) => `integration/kernel/${name}_test.ts`,
   ),
   ...[
-    ...['answer', 'check', 'devices', 'endpoint', 'endpoint_source', 'fast_path', 'fuzz'],
+    ...['answer', 'check', 'devices', 'direct', 'endpoint', 'endpoint_source', 'fast_path', 'fuzz'],
     ...['group_policy', 'martians', 'nat', 'path', 'receive', 'send', 'slow'],
   ].map((name) => `integration/bpf/${name}_test.ts`),
 ];

@@ -23,7 +23,9 @@ export function peersOf(leases: Iterable<Lease>, own: Lease): Lease[] {
 
 /** What the host is to look like with this lease and these others. */
 export function desiredState(found: Survey, own: Lease, leases: Iterable<Lease>): Decision {
-  return found.backend.desired(found.config, found.node, own, peersOf(leases, own));
+  const { backend, config, node, formerNetwork } = found;
+  const decision = backend.desired(config, node, own, peersOf(leases, own));
+  return formerNetwork === undefined ? decision : { ...decision, formerNetwork };
 }
 
 export interface Settled extends AcquiredLease {

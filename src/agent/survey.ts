@@ -6,7 +6,7 @@ import type { Lease } from '../lease/lease.ts';
 import type { FormerSelf } from '../lease/ownership.ts';
 import { parseSubnetEnv } from '../lease/subnet_env.ts';
 import { randomMac } from '../net/mac.ts';
-import { type Prefix, parsePrefix } from '../net/prefix.ts';
+import { formatPrefix, type Prefix, parsePrefix } from '../net/prefix.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import type { LeaseRequest } from './acquire.ts';
 import { readIfPresent } from './atomic_file.ts';
@@ -15,7 +15,7 @@ import type { Converger } from './converge.ts';
 import { surveyEndpointsOrWarn } from './endpoints.ts';
 import { surveyNetfilter } from './netfilter.ts';
 import { requireApart } from './other_networks.ts';
-import { readState, statePath } from './state_file.ts';
+import { type HostState, readState, statePath } from './state_file.ts';
 import { findUnderlay } from './underlay.ts';
 import type { MemberSettings, World } from './world.ts';
 
@@ -24,6 +24,8 @@ export interface Survey {
   readonly config: NetworkConfig;
   readonly backend: Backend;
   readonly node: Node;
+  /** The overlay of the last join, where that was another. */
+  readonly formerNetwork?: string;
 }
 
 /** Reads the config, then the host. Changes nothing. */
@@ -37,9 +39,12 @@ export async function survey(
   await requireApart(settings, config.network);
   const backend = world.backendFor(config.backend.type);
   requireDataplane(backend, config, dataplane);
+  const former = (await readStateOrNull(settings))?.network;
+  const isOther = former !== undefined && former !== formatPrefix(config.network);
   return {
     config,
     backend,
+    ...(isOther && { formerNetwork: former }),
     node: await surveyNode(world, settings, converger, dataplane, config),
   };
 }
@@ -136,12 +141,16 @@ export async function leaseRequest(
 }
 
 /** Without a VTEP there is nothing to know the node by once its PublicIP is another. */
-async function readFormerSelf({ stateDir, network }: MemberSettings): Promise<FormerSelf | null> {
-  // A damaged one has been warned of.
-  const state = await readState(statePath(stateDir, network)).catch(() => null);
+async function readFormerSelf(settings: MemberSettings): Promise<FormerSelf | null> {
+  const state = await readStateOrNull(settings);
   if (state === null || state.vtepMac === null) return null;
   const { subnet, publicIp, vtepMac } = state;
   return { subnet: parsePrefix(subnet), publicIp, vtepMac };
+}
+
+/** A damaged one has been warned of. */
+async function readStateOrNull({ stateDir, network }: MemberSettings): Promise<HostState | null> {
+  return readState(statePath(stateDir, network)).catch(() => null);
 }
 
 async function readPreviousSubnet(subnetFile: string): Promise<Prefix | null> {

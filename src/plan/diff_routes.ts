@@ -57,12 +57,15 @@ function isInPlace({ onlink, behind }: Route): boolean {
 
 function isThisNetworks(
   { device, destination }: Route,
-  { network, links: wanted }: DesiredState,
+  { network, formerNetwork, links: wanted }: DesiredState,
   { links }: Pick<ObservedState, 'links'>,
 ): boolean {
   const isOurs = links.some((link) => link.kind !== 'foreign' && link.name === device);
   if (isOurs || wanted.some(({ name }) => name === device)) return true;
-  return network !== null && prefixesOverlap(parsePrefix(network), parsePrefix(destination));
+  const prefix = parsePrefix(destination);
+  return [network, formerNetwork].some(
+    (overlay) => overlay != null && prefixesOverlap(parsePrefix(overlay), prefix),
+  );
 }
 
 /** Thousands of routes are one op: one process carries them out. */

@@ -223,6 +223,8 @@ export interface DesiredState {
    * lead there; null: none of them is.
    */
   readonly network: string | null;
+  /** What the overlay was before, where that was another: such routes there are this network's as well. */
+  readonly formerNetwork?: string;
   readonly links: readonly Link[];
   readonly addresses: readonly Address[];
   readonly routes: readonly Route[];
