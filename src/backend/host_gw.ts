@@ -19,6 +19,8 @@ export const hostGw: Backend = {
   desired,
 };
 
+const NO_XDP = '--attach xdp does nothing for host-gw, which has no outer headers to take off';
+
 function attributes(_config: NetworkConfig, node: Node): Offer {
   return {
     attributes: { publicIp: node.publicIp, publicIpv6: null, backendType: 'host-gw' },
@@ -47,7 +49,11 @@ function desired(
     fdb: [],
     filter: null,
     dataplane: fast.isOn ? programs(config, node, own, reachable, fast) : null,
-    warnings: [...fast.warnings, ...warnOfRivals(routes, node)],
+    warnings: [
+      ...fast.warnings,
+      ...(fast.isOn && node.attach.xdp ? [NO_XDP] : []),
+      ...warnOfRivals(routes, node),
+    ],
     failures,
   };
 }

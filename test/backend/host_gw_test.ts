@@ -159,6 +159,13 @@ test('where no program is loaded, FastPath is off and the rest is as ever', () =
   }
 });
 
+test('XDP is asked for in vain', () => {
+  const attach = { by: 'tcx', xdp: true } as const;
+  const { warnings, dataplane } = hostGw.desired(fast, { ...node, attach }, own, []);
+  assert.match(warnings.join(), /--attach xdp does nothing for host-gw/);
+  assert(dataplane?.attachments.every(({ by }) => by === 'tcx'));
+});
+
 test('programs are needed for FastPath only', () => {
   assert.deepEqual([hostGw.needsPrograms(config), hostGw.needsPrograms(fast)], [false, true]);
 });
