@@ -3,6 +3,8 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "vxlan/tunnel.h"
+
 #include "include/direct.h"
 #include "include/encap.h"
 #include "include/endpoint_send.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Writing and removing the outer headers of VXLAN over IPv4 (RFC 7348). */
+/*
+ * Writing the outer headers of a tunnel over IPv4 and UDP. The object says before which tunnel it is: `struct
+ * outer_headers`, which begins with `ip` and `udp`, TUNNEL_OVERHEAD, TUNNEL_ROOM, and write_tunnel for what is behind UDP.
+ */
 #pragma once
 
 #include "hash.h"
 #include "path.h"
-
-#define VXLAN_ROOM (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP | \
-		    BPF_F_ADJ_ROOM_ENCAP_L2(ETH_LEN) | BPF_F_ADJ_ROOM_ENCAP_L2_ETH)
 
 #define OUTER_TTL 64
 
@@ -36,7 +36,7 @@ static __always_inline __u16 packet_id(__u64 sent_before)
  * inner header's (RFC 6040, normal mode), `id` the outer packet's.
  */
 static __always_inline void write_outer(struct outer_headers *outer, __u32 length, __u8 ecn, __u16 id, __be16 port,
-					__be32 flags, const struct settings *settings, const struct peer *peer)
+					const struct settings *settings, const struct peer *peer)
 {
 	__be32 *word = (__be32 *)&outer->ip;
 	__be32 version_to_length = bpf_htonl(0x45000000 | (__u32)ecn << 16 | (length - ETH_LEN));
@@ -58,32 +58,17 @@ static __always_inline void write_outer(struct outer_headers *outer, __u32 lengt
 	outer->udp.dest = settings->port;
 	outer->udp.len = bpf_htons(length - ETH_LEN - IPV4_LEN);
 	outer->udp.check = 0;
-
-	outer->vxlan.flags = flags;
-	outer->vxlan.vni = settings->vni_word;
-
-	copy_mac(outer->inner_eth.h_dest, peer->mac);
-	copy_mac(outer->inner_eth.h_source, settings->device_mac);
-	outer->inner_eth.h_proto = bpf_htons(ETH_P_IP);
-}
-
-/* The VXLAN header's first word: with group policy on, a mark goes along (the kernel's vxlan_build_gbp_hdr). */
-static __always_inline __be32 vxlan_flags(const struct __sk_buff *skb, const struct settings *settings)
-{
-	if (!settings->gbp || !skb->mark)
-		return VXLAN_HAS_VNI;
-	return VXLAN_HAS_VNI | VXLAN_HAS_POLICY | bpf_htonl(skb->mark & VXLAN_POLICY);
 }
 
 /*
  * Puts the outer headers on and sends the packet to the peer's host, `hops` less of life left. Returns the verdict, or
- * why it cannot, negative less one; then the packet is as it was.
+ * why it cannot, negative less one; then the packet is as it was. `room` is how it is made: TUNNEL_ROOM.
  */
 static __always_inline int encapsulate(struct __sk_buff *skb, const struct iphdr *ip, const struct settings *settings,
-				       const struct peer *peer, int hops)
+				       const struct peer *peer, int hops, __u64 room)
 {
 	struct traffic *traffic = traffic_of(peer->slot);
-	__u32 length = skb->len + VXLAN_OVERHEAD, packets = wire_packets(skb);
+	__u32 length = skb->len + TUNNEL_OVERHEAD, packets = wire_packets(skb);
 	__be16 port = source_port(flow_hash(skb, ip));
 	__u8 ecn = ip->tos & ECN_MASK;
 	struct outer_headers *outer;
@@ -92,16 +77,17 @@ static __always_inline int encapsulate(struct __sk_buff *skb, const struct iphdr
 
 	if (length - ETH_LEN > 0xffff)
 		return -1 - SLOW_SEND_SIZE;
-	if (!traffic || bpf_skb_adjust_room(skb, VXLAN_OVERHEAD, BPF_ADJ_ROOM_MAC, VXLAN_ROOM))
+	if (!traffic || bpf_skb_adjust_room(skb, TUNNEL_OVERHEAD, BPF_ADJ_ROOM_MAC, room))
 		return -1 - SLOW_SEND_ROOM;
 
-	eth = packet_head(skb, ETH_LEN + VXLAN_OVERHEAD + IPV4_LEN);
+	eth = packet_head(skb, ETH_LEN + TUNNEL_OVERHEAD + IPV4_LEN);
 	if (!eth)
 		return drop(DROP_TRUNCATED);
 	outer = (void *)(eth + 1);
 	if (hops)
-		decrement_ttl((void *)outer + VXLAN_OVERHEAD);
-	id = packet_id(count_sent(traffic, packets, length - ETH_LEN - VXLAN_OVERHEAD));
-	write_outer(outer, length, ecn, id, port, vxlan_flags(skb, settings), settings, peer);
+		decrement_ttl((void *)outer + TUNNEL_OVERHEAD);
+	id = packet_id(count_sent(traffic, packets, length - ETH_LEN - TUNNEL_OVERHEAD));
+	write_outer(outer, length, ecn, id, port, settings, peer);
+	write_tunnel(skb, outer, settings, peer);
 	return send_on_path(skb, eth, traffic, settings, peer);
 }

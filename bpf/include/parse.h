@@ -11,18 +11,6 @@
 
 #include "types.h"
 
-/* RFC 7348, section 5; the kernel's struct vxlanhdr. */
-struct vxlan_header {
-	__be32 flags;
-	__be32 vni;
-};
-
-#define VXLAN_HAS_VNI bpf_htonl(0x08000000)
-
-/* draft-smith-vxlan-group-policy: the G bit, and what of the mark lies in the same word (D, A and the group). */
-#define VXLAN_HAS_POLICY bpf_htonl(0x80000000)
-#define VXLAN_POLICY 0x0048ffff
-
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_FRAGMENT_OFFSET 0x1fff
 
@@ -32,17 +20,6 @@ struct vxlan_header {
 #define ECN_ECT_1 1
 #define ECN_ECT_0 2
 #define ECN_CE 3
-
-/*
- * All that stands between the outer Ethernet header and the inner packet. Not packed, though its end is padding: the
- * fields of a packed struct are read and written byte by byte.
- */
-struct outer_headers {
-	struct iphdr ip;
-	struct udphdr udp;
-	struct vxlan_header vxlan;
-	struct ethhdr inner_eth;
-};
 
 /* RFC 9293, as far as its own length: the offset's upper four bits count words. */
 struct tcp_header {
@@ -65,9 +42,6 @@ struct arp_ipv4 {
 	__u8 sender_mac[ETH_ALEN];
 	__be32 sender_address;
 } __attribute__((packed));
-
-/* What a packet on the overlay device lacks. */
-#define VXLAN_OVERHEAD (IPV4_LEN + UDP_LEN + VXLAN_LEN + ETH_LEN)
 
 static __always_inline void *packet_data(const struct __sk_buff *skb)
 {

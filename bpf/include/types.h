@@ -10,7 +10,6 @@
 #define ETH_LEN 14
 #define IPV4_LEN 20
 #define UDP_LEN 8
-#define VXLAN_LEN 8
 
 typedef __u8 mac_address[6];
 
@@ -161,6 +160,14 @@ enum counter {
 	/* More drops. */
 	DROP_MARTIAN,            /* received with an inner address that no packet between hosts has */
 	DROP_CONGESTION,         /* the underlay marked congestion, and the inner header cannot carry the mark */
+
+	/* Of udp: finished, cut or put together first, by reason. */
+	SLOW_SEND_PEER,          /* the peer's host may take packets off in user space */
+	SLOW_SEND_GSO,           /* a GSO packet that is not TCP */
+	SLOW_RECEIVE_FRAGMENT,   /* a piece of an outer packet, kept until the rest has come */
+	HOST_PEER,               /* FastPath left it to the host: see SLOW_SEND_PEER */
+	DROP_FRAGMENT,           /* a piece of an outer packet that does not fit the others, or a packet that is too long */
+	DROP_ROOM,               /* outer headers could not be put on or taken off */
 
 	COUNTER_COUNT,
 };

@@ -108,3 +108,18 @@ static __always_inline int answer_unreachable(struct __sk_buff *skb, const struc
 	count(ANSWER_UNREACHABLE);
 	return bpf_redirect(settings->device_index, BPF_F_INGRESS);
 }
+
+/* What nobody holds the destination of: dropped, and answered if it may be. */
+static __always_inline int refuse(struct __sk_buff *skb, const struct settings *settings)
+{
+	struct ethhdr *eth = packet_head(skb, ETH_LEN + IPV4_LEN);
+
+	if (!eth)
+		return drop(DROP_TRUNCATED);
+	if (!deserves_answer(skb, (void *)(eth + 1)) || !may_answer())
+		return drop(DROP_NO_PEER);
+	eth = packet_head(skb, ETH_LEN + IPV4_LEN);
+	if (!eth)
+		return drop(DROP_TRUNCATED);
+	return answer_unreachable(skb, settings, *eth, *(struct iphdr *)(eth + 1));
+}

@@ -8,6 +8,6 @@ static __always_inline int carry(struct __sk_buff *skb, struct iphdr *ip, const 
 
 	if (is_direct(peer))
 		return send_direct(skb, ip, settings, peer);
-	verdict = encapsulate(skb, ip, settings, peer, 1);
+	verdict = encapsulate(skb, ip, settings, peer, 1, TUNNEL_ROOM);
 	return verdict < -1 ? leave_to_host(HOST_ROOM) : verdict;
 }

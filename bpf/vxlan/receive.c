@@ -64,11 +64,11 @@ int vxlan_receive(struct __sk_buff *skb)
 	if (!has_known_flags(outer->vxlan.flags, settings) || outer->vxlan.vni != settings->vni_word)
 		return leave_to_host(OTHER_VNI);
 	policy = outer->vxlan.flags;
-	eth = packet_head(skb, ETH_LEN + VXLAN_OVERHEAD + IPV4_LEN);
+	eth = packet_head(skb, ETH_LEN + TUNNEL_OVERHEAD + IPV4_LEN);
 	if (!eth)
 		return drop(DROP_TRUNCATED);
 	outer = (void *)(eth + 1);
-	inner = (void *)outer + VXLAN_OVERHEAD;
+	inner = (void *)outer + TUNNEL_OVERHEAD;
 	origin = judge(settings, outer, inner, skb->gso_size ? 0 : skb->len, &slot);
 	if (origin < 0)
 		return drop(-1 - origin);
@@ -83,7 +83,7 @@ int vxlan_receive(struct __sk_buff *skb)
 	packets = wire_packets(skb);
 	bytes = bpf_ntohs(inner->tot_len);
 	copy_mac(peer_mac, outer->inner_eth.h_source);
-	if (bpf_skb_adjust_room(skb, -VXLAN_OVERHEAD, BPF_ADJ_ROOM_MAC,
+	if (bpf_skb_adjust_room(skb, -TUNNEL_OVERHEAD, BPF_ADJ_ROOM_MAC,
 				BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET))
 		return leave_to_host(SLOW_RECEIVE_ROOM);
 	/* A checksum that the interface verified was the outer one; one that it verified beyond that stays good. */

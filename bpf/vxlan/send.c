@@ -52,15 +52,9 @@ int vxlan_send(struct __sk_buff *skb)
 	if (in_network(settings, ip->saddr) && !in_own_subnet(settings, ip->saddr))
 		return drop(DROP_FOREIGN_SOURCE);
 	peer = find_peer(settings, ip->daddr);
-	if (!peer) {
-		if (!deserves_answer(skb, ip) || !may_answer())
-			return drop(DROP_NO_PEER);
-		eth = packet_head(skb, ETH_LEN + IPV4_LEN);
-		if (!eth)
-			return drop(DROP_TRUNCATED);
-		return answer_unreachable(skb, settings, *eth, *(struct iphdr *)(eth + 1));
-	}
+	if (!peer)
+		return refuse(skb, settings);
 
-	verdict = encapsulate(skb, ip, settings, peer, 0);
+	verdict = encapsulate(skb, ip, settings, peer, 0, TUNNEL_ROOM);
 	return verdict < -1 ? send_slowly(skb, settings, peer, -1 - verdict) : verdict;
 }

@@ -11,7 +11,7 @@ int vxlan_strip(struct xdp_md *context)
 	const struct settings *settings = open_settings();
 	void *data = (void *)(long)context->data, *end = (void *)(long)context->data_end;
 	struct outer_headers *outer = data + ETH_LEN;
-	struct iphdr *inner = (void *)outer + VXLAN_OVERHEAD;
+	struct iphdr *inner = (void *)outer + TUNNEL_OVERHEAD;
 	mac_address host_mac __attribute__((aligned(4)));
 	struct ethhdr *eth = data;
 	struct note *note;
@@ -37,7 +37,7 @@ int vxlan_strip(struct xdp_md *context)
 	/* An interface without room for metadata: it is too late after the headers are off. */
 	if (bpf_xdp_adjust_meta(context, -(int)sizeof(*note)))
 		return XDP_PASS;
-	if (bpf_xdp_adjust_head(context, VXLAN_OVERHEAD))
+	if (bpf_xdp_adjust_head(context, TUNNEL_OVERHEAD))
 		return XDP_PASS;
 	data = (void *)(long)context->data;
 	end = (void *)(long)context->data_end;

@@ -147,12 +147,16 @@ describe('every op', { skip: missing() }, () => {
     const wish = { ...nothing, network: '10.5.0.0/16' };
     const pair: PairLink = {
       ...{ name: 'flannel0', kind: 'pair', far: 'flannel0.far', mac: '02:00:00:00:00:77' },
-      ...{ mtu: 1472, up: true },
+      ...{ mtu: 1472, tuned: true, up: true },
     };
     const filter = 'chain input { type filter hook input priority raw; udp dport 9 drop; }';
     await follow({ ...wish, links: [pair], filter });
     const changed = { ...pair, mac: '02:00:00:00:00:78', mtu: 1400 };
     await follow({ ...wish, links: [changed], filter: filter.replace('9', '10') });
+    await follow({ ...wish, links: [changed] });
+    await lab.host('a').exec(['ethtool', '-K', 'flannel0', 'tso', 'on', 'gro', 'off']);
+    await follow({ ...wish, links: [changed] });
+    await lab.host('a').exec(['ip', 'link', 'set', 'flannel0.far', 'down', 'mtu', '1500']);
     await follow({ ...wish, links: [changed] });
     await follow({ ...wish, links: [{ name: 'flannel0', kind: 'tun', mtu: 1472, up: true }] });
   });

@@ -1,5 +1,5 @@
 /** Which way the packets are carried: by the programs, or as the kernel does it by itself. */
-import type { DataplaneChoice } from '../backend/contract.ts';
+import type { Backend, DataplaneChoice } from '../backend/contract.ts';
 import type { Kernel } from '../kernel/contract.ts';
 
 /** `auto`: by the programs where they can be loaded, else by what the kernel has. */
@@ -20,4 +20,9 @@ export async function chooseDataplane(
   if (obstacle === null) return { kind: 'bpf', reason: null };
   const choice = { kind: 'kernel', reason: obstacle.message } as const;
   return option === 'bpf' ? { ...choice, refusal: obstacle } : choice;
+}
+
+/** What carries the packets where the programs cannot. */
+export function fallBackOf({ dataplanes }: Backend): 'kernel' | 'user' {
+  return dataplanes.includes('kernel') ? 'kernel' : 'user';
 }

@@ -12,6 +12,7 @@ import type { LeaseRequest } from './acquire.ts';
 import { readIfPresent } from './atomic_file.ts';
 import { chooseAttach } from './attach_choice.ts';
 import type { Converger } from './converge.ts';
+import { fallBackOf } from './dataplane.ts';
 import { surveyEndpointsOrWarn } from './endpoints.ts';
 import { surveyNetfilter } from './netfilter.ts';
 import { requireApart } from './other_networks.ts';
@@ -38,14 +39,17 @@ export async function survey(
   const config = await readConfig(world.store);
   await requireApart(settings, config.network);
   const backend = world.backendFor(config.backend.type);
-  requireDataplane(backend, config, dataplane);
+  // Where nobody asked for it, it is what the backend has in the programs' place.
+  const chosen =
+    dataplane.reason === null ? dataplane : { ...dataplane, kind: fallBackOf(backend) };
+  requireDataplane(backend, config, chosen);
   const former = (await readStateOrNull(settings))?.network;
   const isOther = former !== undefined && former !== formatPrefix(config.network);
   return {
     config,
     backend,
     ...(isOther && { formerNetwork: former }),
-    node: await surveyNode(world, settings, converger, dataplane, config),
+    node: await surveyNode(world, settings, converger, chosen, config),
   };
 }
 

@@ -13,7 +13,14 @@ import {
   prefixesOverlap,
   prefixOf,
 } from '../net/prefix.ts';
+import type { Route } from '../plan/state.ts';
 import type { Node } from './contract.ts';
+
+/**
+ * The next hop of every overlay route: an on-link gateway keeps the kernel from making a neigh entry for each remote
+ * pod. Link-local, and never on any wire.
+ */
+const GATEWAY = '169.254.1.1';
 
 export interface OverlayRoutes {
   /** The fewest prefixes that cover all that may be leased, and the leases outside of it or inside the own subnet. */
@@ -66,6 +73,11 @@ export function planRoutes(
     !prefixesEqual(prefix, own.subnet) && !isInside(own.subnet, prefix);
   const prefixes = [...cover.filter(outside), ...single];
   return { prefixes, reachable, warnings };
+}
+
+/** What leads the host's packets for a prefix into the overlay device. */
+export function routeInto(device: string, prefix: Prefix): Route {
+  return { destination: formatPrefix(prefix), via: GATEWAY, device, onlink: true };
 }
 
 function ownAddresses({ publicIp, interface: { name, address } }: Node) {

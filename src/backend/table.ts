@@ -1,11 +1,13 @@
 import { TartanError } from '../errors.ts';
 import type { Backend } from './contract.ts';
 import { hostGw } from './host_gw.ts';
+import { udp } from './udp.ts';
 import { vxlan } from './vxlan.ts';
 
 /** Every backend that is built, by flannel's name for it. */
 const backends: Readonly<Record<string, Backend>> = {
   vxlan,
+  udp,
   'host-gw': hostGw,
 };
 

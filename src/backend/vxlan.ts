@@ -8,21 +8,15 @@ import {
 } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
-import { formatPrefix, type Prefix, prefixContains } from '../net/prefix.ts';
-import { overlayDeviceName, type Peer, type Route } from '../plan/state.ts';
+import { formatPrefix, prefixContains } from '../net/prefix.ts';
+import { overlayDeviceName, type Peer } from '../plan/state.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath } from './fast_path.ts';
 import { numberSubnets } from './numbering.ts';
 import { onLink } from './on_link.ts';
-import { planRoutes } from './overlay_routes.ts';
+import { planRoutes, routeInto } from './overlay_routes.ts';
 import { routesByUnderlay, warnOfRivals } from './underlay_routes.ts';
 import { kernelMode } from './vxlan_kernel.ts';
-
-/**
- * The next hop of every overlay route: an on-link gateway keeps the kernel from making a neigh entry for each remote
- * pod. Link-local, and never on any wire.
- */
-const GATEWAY = '169.254.1.1';
 
 /** Takes the outer headers off before GRO sees the packet. */
 const STRIP = 'vxlan_strip';
@@ -110,7 +104,7 @@ function desired(
     addresses: [{ device, address: `${formatIpv4(own.subnet.address)}/32` }],
     routes: [
       ...prefixes
-        .map((prefix) => toRoute(prefix, device))
+        .map((prefix) => routeInto(device, prefix))
         .filter(({ destination }) => !direct.has(destination)),
       ...directRoutes,
     ],
@@ -204,8 +198,4 @@ function isPeer({ attributes: { vxlan: data } }: Lease, options: VxlanConfig): b
 
 function toPeer({ subnet, attributes: { publicIp, vxlan: data } }: Lease): Peer {
   return { subnet: formatPrefix(subnet), publicIp, mac: data?.vtepMac ?? '' };
-}
-
-function toRoute(prefix: Prefix, device: string): Route {
-  return { destination: formatPrefix(prefix), via: GATEWAY, device, onlink: true };
 }

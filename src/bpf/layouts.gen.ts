@@ -86,7 +86,7 @@ export const mapLayouts = {
   sources: { type: 1, keySize: 4, valueSize: 4, maxEntries: 1280 },
   endpoints: { type: 2, keySize: 4, valueSize: 24, maxEntries: 4096 },
   peer_counters: { type: 6, keySize: 4, valueSize: 56, maxEntries: 1280 },
-  counters: { type: 6, keySize: 4, valueSize: 8, maxEntries: 30 },
+  counters: { type: 6, keySize: 4, valueSize: 8, maxEntries: 36 },
   last_answer: { type: 6, keySize: 4, valueSize: 8, maxEntries: 1 },
 } as const;
 
@@ -122,4 +122,10 @@ export const counterNames = [
   'host_endpoint_gone',
   'drop_martian',
   'drop_congestion',
+  'slow_send_peer',
+  'slow_send_gso',
+  'slow_receive_fragment',
+  'host_peer',
+  'drop_fragment',
+  'drop_room',
 ] as const;

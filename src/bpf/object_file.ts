@@ -31,7 +31,7 @@ export const builtObjects: Objects = {
   vxlan: builtObject,
   udp: {
     path: objectPath('udp'),
-    programs: ['udp_send', 'udp_resend', 'udp_take', 'udp_receive', 'endpoint_send'],
+    programs: ['udp_send', 'udp_resend', 'udp_receive', 'udp_deliver', 'endpoint_send'],
   },
   host_gw: { path: objectPath('host_gw'), programs: ['host_gw_receive', 'endpoint_send'] },
 };

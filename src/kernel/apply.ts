@@ -22,6 +22,7 @@ import { runBatch } from './iproute.ts';
 import { addLink, setLink } from './link_commands.ts';
 import { removeFdb, removeNeighbors, writeFdb, writeNeighbors } from './neighbors.ts';
 import { ROUTE_PROTOCOL } from './observe.ts';
+import { tunePair } from './pair.ts';
 
 export interface Site {
   readonly network: string;
@@ -39,11 +40,15 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
   const { pins, bpffs, devices } = site;
   switch (op.op) {
     case 'link.add':
-      return runBatch('ip', addLink(site.network, op.link));
+      await runBatch('ip', addLink(site.network, op.link));
+      if (op.link.kind === 'pair') tunePair(op.link.name, op.link.far);
+      return;
     case 'link.remove':
       return runBatch('ip', [`link delete ${op.name}`]);
     case 'link.set':
-      return runBatch('ip', setLink(op));
+      await runBatch('ip', setLink(op));
+      if (op.far !== undefined && op.tuned) tunePair(op.name, op.far);
+      return;
     case 'vni.add':
       return runBatch('bridge', [`vni add dev ${op.device} vni ${op.vni}`]);
     case 'vni.remove':

@@ -81,6 +81,7 @@ export async function readText(command: string, ...argv: string[]): Promise<stri
 
 /** Runs the commands (without `ip` in front) in one process; stops at the first that fails. */
 export async function runBatch(command: 'ip' | 'bridge', lines: readonly string[]): Promise<void> {
+  if (lines.length === 0) return;
   if (lines.length === 1) {
     await run(command, lines[0]?.split(' ') ?? []);
     return;

@@ -3,12 +3,10 @@ import { existsSync } from 'node:fs';
 import type { LinkChange } from '../plan/op.ts';
 import type { ClassicLink, Link, VxlanLink } from '../plan/state.ts';
 import { aliasOf, unfinishedName } from './links.ts';
+import { FAR_MTU } from './pair.ts';
 
 /** There where the kernel has IPv6, and it is not switched off at boot. */
 const IPV6 = '/proc/net/if_inet6';
-
-/** The largest there is: no IPv4 packet is longer. */
-const LARGEST_MTU = 65_535;
 
 /** Lines for `ip -batch` that make a device: under a name that tells that it is not finished until it is. */
 export function addLink(network: string, link: Link): string[] {
@@ -26,7 +24,7 @@ export function addLink(network: string, link: Link): string[] {
       return [
         `link add ${unfinished} address ${mac} type veth peer name ${far} address ${mac}`,
         ...withoutIpv6(far),
-        `link set ${far} mtu ${LARGEST_MTU} arp off up`,
+        `link set ${far} mtu ${FAR_MTU} arp off up`,
         ...finish(mtu),
       ];
     }
@@ -52,11 +50,13 @@ function formatTunnel(link: VxlanLink | ClassicLink): string {
 }
 
 /** Lines for `ip -batch` that change one. */
-export function setLink({ name, up, mtu, mac }: { readonly name: string } & LinkChange): string[] {
-  const changes = [
-    mac === undefined ? '' : ` address ${mac}`,
-    mtu === undefined ? '' : ` mtu ${mtu}`,
-    up === undefined ? '' : up ? ' up arp off' : ' down',
+export function setLink(change: { readonly name: string } & LinkChange): string[] {
+  const { name, up, mtu, mac, far, tuned } = change;
+  const state = up === undefined ? '' : up ? ' up arp off' : ' down';
+  const changes = [mac && ` address ${mac}`, mtu && ` mtu ${mtu}`, state].join('');
+  const farChanges = [tuned && ` mtu ${FAR_MTU}`, state].join('');
+  return [
+    ...(far === undefined || farChanges === '' ? [] : [`link set ${far}${farChanges}`]),
+    ...(changes === '' ? [] : [`link set ${name}${changes}`]),
   ];
-  return [`link set ${name}${changes.join('')}`];
 }

@@ -12,6 +12,7 @@ import {
 } from '../plan/state.ts';
 import type { HostInterface } from './contract.ts';
 import { readJson } from './iproute.ts';
+import { FAR_MTU, isTuned } from './pair.ts';
 
 /** What is read of `ip -json -details addr show`. */
 export interface IpInterface {
@@ -109,7 +110,7 @@ export async function observeLinks(
   const vnis = filtered ? await readVnis() : new Map();
   return seen.map((link) => {
     if (!isOurs(network, link)) return toForeign(link);
-    if (isKind(link, 'veth')) return toPair(link);
+    if (isKind(link, 'veth')) return toPair(link, links);
     if (isKind(link, 'tun')) return toTun(link);
     return isFiltered(link) ? toVxlan(link, vnis.get(link.ifname) ?? null) : toClassic(link);
   });
@@ -158,9 +159,12 @@ function toClassic(link: IpInterface): ClassicLink {
   };
 }
 
-function toPair(link: IpInterface): PairLink {
-  const { ifname: name, address: mac = '', mtu } = link;
-  return { name, kind: 'pair', far: link.link ?? '', mac, mtu, up: isReady(link) };
+function toPair(link: IpInterface, links: readonly IpInterface[]): PairLink {
+  const { ifname: name, address: mac = '', mtu, link: far = '' } = link;
+  const other = links.find(({ ifname }) => ifname === far);
+  const up = isReady(link) && other !== undefined && isReady(other);
+  const tuned = other?.mtu === FAR_MTU && isTuned(name, far);
+  return { name, kind: 'pair', far, mac, mtu, tuned, up };
 }
 
 function toTun(link: IpInterface): TunLink {

@@ -43,12 +43,17 @@ export function diffLinks(desired: DesiredState, observed: ObservedState): LinkO
     open: changes.flatMap(({ open }) => open),
     up: changes.flatMap(({ up }) => up),
     replaced: new Set([
-      ...surplus.map(({ name }) => name),
+      ...surplus.flatMap(endsOf),
       ...changes.flatMap(({ add }) =>
-        add.flatMap((op) => (op.op === 'link.add' ? [op.link.name] : [])),
+        add.flatMap((op) => (op.op === 'link.add' ? endsOf(op.link) : [])),
       ),
     ]),
   };
+}
+
+/** One does not go without the other. */
+function endsOf(link: ObservedLink): string[] {
+  return link.kind === 'pair' ? [link.name, link.far] : [link.name];
 }
 
 function changeLink(link: Link, found: ObservedLink | undefined) {
@@ -58,8 +63,13 @@ function changeLink(link: Link, found: ObservedLink | undefined) {
     remove: found && !same ? [{ op: 'link.remove', name: link.name } as const] : [],
     add: same ? alter(same, link) : [{ op: 'link.add', link } satisfies Op],
     open: link.kind === 'vxlan' ? changeVni(link, same?.kind === 'vxlan' ? same.vni : null) : [],
-    up: same?.up ? [] : [{ op: 'link.set', name: link.name, up: true } as const],
+    up: same?.up ? [] : [setUp(link)],
   };
+}
+
+function setUp(link: Link): Op {
+  const far = link.kind === 'pair' ? { far: link.far } : {};
+  return { op: 'link.set', name: link.name, ...far, up: true };
 }
 
 /** Whether the device can be changed into the other; else it is made anew. */
@@ -155,6 +165,10 @@ function isTunnel(link: Link): link is VxlanLink | ClassicLink {
   return link.kind === 'vxlan' || link.kind === 'classic';
 }
 
+function isTuned(link: Link): boolean {
+  return link.kind === 'pair' && link.tuned;
+}
+
 function macOf(link: Link): string | null {
   return link.kind === 'tun' ? null : link.mac;
 }
@@ -167,6 +181,7 @@ function alter(found: Link, link: Link): Op[] {
   const change: LinkChange = {
     ...(link.kind === 'tun' || macOf(found) === link.mac ? {} : { mac: link.mac }),
     ...(found.mtu === link.mtu ? {} : { mtu: link.mtu }),
+    ...(link.kind !== 'pair' || isTuned(found) ? {} : { far: link.far, tuned: true }),
   };
   return Object.keys(change).length > 0 ? [{ op: 'link.set', name: link.name, ...change }] : [];
 }

@@ -16,6 +16,10 @@ export interface LinkChange {
   readonly up?: boolean;
   readonly mtu?: number;
   readonly mac?: string;
+  /** Of a pair: its far end, which comes up with it. */
+  readonly far?: string;
+  /** Of a pair: the offloads of both ends and the far one's MTU are to be as the programs need them. */
+  readonly tuned?: true;
 }
 
 /** One step towards the desired state: plain JSON, and what `--dry-run` prints. */

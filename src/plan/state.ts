@@ -74,6 +74,9 @@ export interface PairLink {
   readonly mac: string;
   /** Of the near end. */
   readonly mtu: number;
+  /** Whether the offloads of both ends, and the far one's MTU, are as the programs need them. */
+  readonly tuned: boolean;
+  /** Both ends. */
   readonly up: boolean;
 }
 

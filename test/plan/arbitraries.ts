@@ -109,13 +109,18 @@ export function aClassicLink(name: string): fc.Arbitrary<ClassicLink> {
   });
 }
 
-export function aPairLink(name: string): fc.Arbitrary<PairLink> {
+/** Nobody wants one that is not tuned. */
+export function aPairLink(
+  name: string,
+  tuned: fc.Arbitrary<boolean> = fc.constant(true),
+): fc.Arbitrary<PairLink> {
   return record<PairLink>({
     name: fc.constant(name),
     kind: fc.constant('pair'),
     far: fc.constant(`${name}.far`),
     mac: aMac,
     mtu: fc.constantFrom(1472, 8972),
+    tuned,
     up: fc.boolean(),
   });
 }

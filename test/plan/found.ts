@@ -52,7 +52,9 @@ const observedLinks: fc.Arbitrary<ObservedLink[]> = fc
       ),
     ),
   )
-  .chain((links) => fc.option(aPairLink('flannel0'), { nil: null }).map((pair) => [...links, pair]))
+  .chain((links) =>
+    fc.option(aPairLink('flannel0', fc.boolean()), { nil: null }).map((pair) => [...links, pair]),
+  )
   .map((links) => links.filter((link) => link !== null));
 
 function conditions(

@@ -38,7 +38,8 @@ export function apply(host: Host, op: Op): Host {
       return removeLink(host, op.name);
     case 'link.set':
       return changeLink(host, op.name, (link) => {
-        const changed = { ...link, up: op.up ?? link.up, mtu: op.mtu ?? link.mtu };
+        const tuned = op.tuned ? { tuned: op.tuned } : {};
+        const changed = { ...link, ...tuned, up: op.up ?? link.up, mtu: op.mtu ?? link.mtu };
         if (op.mac === undefined) return changed;
         assert(changed.kind === 'vxlan', 'would lose its neighbours');
         return { ...changed, mac: op.mac };

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Putting together what a narrow path has cut: the host would do it, but only for a socket of its own. The first piece
+ * must come first, as it alone tells that it is for our port; the others follow in order, as routers send them.
+ */
+#pragma once
+
+/* How long an outer packet may be without its IP header: enough for jumbo frames. A power of two. */
+#define GATHERED_BYTES 16384
+#define GATHERING_PLACES 64
+#define GATHERING_NANOSECONDS 1000000000
+
+/* A packet of which some pieces have come. */
+struct gathering {
+	struct bpf_spin_lock lock;
+	__be32 source;
+	__be16 id;
+	/* Of the pieces so far: congestion was marked on one. */
+	__u8 congestion;
+	/* Bytes that there is a piece for, and those that stand here by now. */
+	__u32 claimed;
+	__u32 written;
+	__u64 begun;
+	/* As long again as is used: the verifier does not see that a place and a length depend on each other. */
+	__u8 bytes[2 * GATHERED_BYTES];
+};
+
+/* Not pinned: a new generation begins with none. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, GATHERING_PLACES);
+	__type(key, __u32);
+	__type(value, struct gathering);
+} gatherings SEC(".maps");
+
+struct piece {
+	__be32 source;
+	__be16 id;
+	__u32 from;
+	__u32 length;
+	__u8 congestion;
+};
+
+/* A length from 1 to GATHERED_BYTES, such that the verifier sees it. */
+static __always_inline __u32 bounded(__u32 length)
+{
+	asm volatile("" : "+r"(length));
+	return ((length - 1) & (GATHERED_BYTES - 1)) + 1;
+}
+
+/* Whether the piece is the next one; then its place is its own. */
+static __always_inline int claim(struct gathering *gathering, const struct piece *piece)
+{
+	__u64 now = bpf_ktime_get_ns();
+	int is_next;
+
+	bpf_spin_lock(&gathering->lock);
+	if (piece->from == 0) {
+		gathering->source = piece->source;
+		gathering->id = piece->id;
+		gathering->claimed = 0;
+		gathering->written = 0;
+		gathering->congestion = 0;
+		gathering->begun = now;
+	}
+	is_next = gathering->source == piece->source && gathering->id == piece->id &&
+		  gathering->claimed == piece->from && now - gathering->begun < GATHERING_NANOSECONDS;
+	if (is_next) {
+		gathering->claimed += piece->length;
+		gathering->congestion |= piece->congestion;
+	}
+	bpf_spin_unlock(&gathering->lock);
+	return is_next;
+}
+
+/* Whether all bytes up to the end of the piece have been written. */
+static __always_inline int settle(struct gathering *gathering, const struct piece *piece, __u8 *congestion)
+{
+	int is_whole;
+
+	bpf_spin_lock(&gathering->lock);
+	gathering->written += piece->length;
+	is_whole = gathering->source == piece->source && gathering->id == piece->id &&
+		   gathering->written == piece->from + piece->length;
+	*congestion = gathering->congestion;
+	bpf_spin_unlock(&gathering->lock);
+	return is_whole;
+}
+
+/* Makes the last piece the whole packet, which comes in once more. */
+static __always_inline int come_in_whole(struct __sk_buff *skb, const struct settings *settings,
+					 const struct gathering *gathering, __u32 length, __u8 congestion)
+{
+	struct ethhdr *eth;
+	struct iphdr *ip;
+
+	if (bpf_skb_change_tail(skb, ETH_LEN + IPV4_LEN + length, 0) ||
+	    bpf_skb_store_bytes(skb, ETH_LEN + IPV4_LEN, gathering->bytes, bounded(length), 0))
+		return drop(DROP_FRAGMENT);
+	eth = packet_head(skb, ETH_LEN + IPV4_LEN);
+	if (!eth)
+		return drop(DROP_TRUNCATED);
+	ip = (void *)(eth + 1);
+	ip->tot_len = bpf_htons(IPV4_LEN + length);
+	ip->frag_off = 0;
+	if (congestion)
+		ip->tos |= ECN_CE;
+	ip->check = 0;
+	ip->check = ~header_sum(ip);
+	count(SLOW_RECEIVED);
+	return bpf_redirect(settings->underlay_index, BPF_F_INGRESS);
+}
+
+/* Is the first piece of a packet of our tunnel's. */
+static __always_inline int begins_tunnel(struct __sk_buff *skb, const struct settings *settings)
+{
+	struct ethhdr *eth = packet_head(skb, ETH_LEN + IPV4_LEN + UDP_LEN);
+
+	return eth && ((const struct udphdr *)((void *)(eth + 1) + IPV4_LEN))->dest == settings->port;
+}
+
+/* A fragment of UDP to our address, which may be of our tunnel. Else it is the host's. */
+static __noinline int gather(struct __sk_buff *skb, const struct settings *settings)
+{
+	struct ethhdr *eth = packet_head(skb, ETH_LEN + IPV4_LEN);
+	struct gathering *gathering;
+	struct piece piece = {};
+	__u32 key, place;
+	struct iphdr *ip;
+	__u8 congestion;
+	int is_last;
+
+	if (!eth)
+		return HAND_ON;
+	ip = (void *)(eth + 1);
+	if (!is_fragment(ip) || ip->protocol != IPPROTO_UDP || ip->daddr != settings->underlay_address ||
+	    !has_plain_header(ip) || header_sum(ip) != 0xffff)
+		return HAND_ON;
+	piece.source = ip->saddr;
+	piece.id = ip->id;
+	piece.from = (bpf_ntohs(ip->frag_off) & IP_FRAGMENT_OFFSET) * 8;
+	piece.length = bpf_ntohs(ip->tot_len) - IPV4_LEN;
+	piece.congestion = (ip->tos & ECN_MASK) == ECN_CE;
+	is_last = !(ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS));
+	/* Nobody else's pieces take up room here. */
+	if (!bpf_map_lookup_elem(&sources, &piece.source) || (piece.from == 0 && !begins_tunnel(skb, settings)))
+		return HAND_ON;
+
+	key = (bpf_ntohs(piece.id) ^ bpf_ntohl(piece.source) * 31) % GATHERING_PLACES;
+	gathering = bpf_map_lookup_elem(&gatherings, &key);
+	if (!gathering || !claim(gathering, &piece))
+		return piece.from == 0 ? drop(DROP_FRAGMENT) : HAND_ON;
+	if (piece.length == 0 || piece.from + piece.length > GATHERED_BYTES ||
+	    ETH_LEN + IPV4_LEN + piece.length > skb->len || (!is_last && piece.length % 8))
+		return drop(DROP_FRAGMENT);
+	place = piece.from;
+	asm volatile("" : "+r"(place));
+	place &= GATHERED_BYTES - 1;
+	if (bpf_skb_load_bytes(skb, ETH_LEN + IPV4_LEN, gathering->bytes + place, bounded(piece.length)))
+		return drop(DROP_FRAGMENT);
+	if (!settle(gathering, &piece, &congestion)) {
+		count(is_last ? DROP_FRAGMENT : SLOW_RECEIVE_FRAGMENT);
+		return TC_ACT_SHOT;
+	}
+	if (!is_last) {
+		count(SLOW_RECEIVE_FRAGMENT);
+		return TC_ACT_SHOT;
+	}
+	return come_in_whole(skb, settings, gathering, piece.from + piece.length, congestion);
+}

@@ -1,0 +1,37 @@
+/** udp in user space: a TUN that stays, and routes that tell `tartan relay` the peers. */
+import type { UdpConfig } from '../lease/config.ts';
+import { formatPrefix } from '../net/prefix.ts';
+import type { Route } from '../plan/state.ts';
+import type { Decision, Node } from './contract.ts';
+import type { OverlayRoutes } from './overlay_routes.ts';
+
+export interface UserModeWish {
+  readonly options: UdpConfig;
+  readonly node: Node;
+  readonly device: string;
+  readonly overlay: OverlayRoutes;
+  readonly mtu: number;
+}
+
+/** A route to each peer's subnet via its PublicIP: the relay reads them. */
+export function userMode({ options, node, device, overlay, mtu }: UserModeWish) {
+  const { reachable, warnings } = overlay;
+  const { reason } = node.dataplane;
+  return {
+    mode: 'user',
+    links: [{ name: device, kind: 'tun', mtu, up: true }],
+    routes: reachable.map(({ subnet, attributes: { publicIp } }): Route => {
+      return { destination: formatPrefix(subnet), via: publicIp, device, onlink: true };
+    }),
+    dataplane: null,
+    warnings: [
+      ...(reason === null ? [] : [`user mode, without counters: ${reason}`]),
+      `packets are carried only while \`tartan relay\` runs on this host`,
+      ...(options.fastPath ? [NO_FAST_PATH] : []),
+      ...warnings,
+    ],
+  } satisfies Partial<Decision>;
+}
+
+const NO_FAST_PATH =
+  'Backend.FastPath is off on this host: in user mode there are no programs to serve endpoints';
