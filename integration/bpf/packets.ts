@@ -72,14 +72,16 @@ export interface UdpFields {
   readonly source: number;
   readonly destination: number;
   readonly length?: number;
+  readonly checksum?: number;
 }
 
-/** RFC 768, without a checksum. */
+/** RFC 768, without a checksum unless one is given. */
 export function udp(fields: UdpFields, payload: Buffer): Buffer {
   const header = Buffer.alloc(LENGTH.udp);
   header.writeUInt16BE(fields.source, 0);
   header.writeUInt16BE(fields.destination, 2);
   header.writeUInt16BE(fields.length ?? header.length + payload.length, 4);
+  header.writeUInt16BE(fields.checksum ?? 0, 6);
   return Buffer.concat([header, payload]);
 }
 

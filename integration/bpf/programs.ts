@@ -15,14 +15,20 @@ import { builtObjects, objectPath, programNames } from '../../src/bpf/object_fil
 import type { MapName, OpenMaps } from '../../src/bpf/open_map.ts';
 import { readPeers, slotOf, writePeers } from '../../src/bpf/peer_maps.ts';
 import { type DeviceIndexes, writeSettings } from '../../src/bpf/settings.ts';
-import type { Endpoint, Peer, Settings } from '../../src/plan/state.ts';
+import type { Endpoint, ObjectName, Peer, Settings } from '../../src/plan/state.ts';
 import { possibleCpus, readMapInfo, testRun, updateElement } from '../../src/sys/bpf.ts';
 import { loadObject } from '../../src/sys/libbpf.ts';
 import { lacks } from '../lifecycle/support.ts';
 import { type ContextFields, encodeContext } from './context.ts';
 import { DEVICES, REGULAR, SETTINGS } from './scene.ts';
 
-export type ProgramName = (typeof programNames)[number] | 'host_gw_receive';
+export type ProgramName =
+  | (typeof programNames)[number]
+  | 'host_gw_receive'
+  | 'udp_send'
+  | 'udp_resend'
+  | 'udp_receive'
+  | 'udp_deliver';
 
 /** <linux/pkt_cls.h>: TC_ACT_UNSPEC, TC_ACT_SHOT, TC_ACT_REDIRECT. */
 export const VERDICT = { handedOn: -1, dropped: 2, redirected: 7 } as const;
@@ -59,7 +65,7 @@ export function missing(...commands: readonly string[]): string | false {
 
 export interface ProgramsOptions {
   /** Default: vxlan. */
-  readonly object?: 'vxlan' | 'host_gw';
+  readonly object?: ObjectName;
   /** null: they are never written, and the tunnel is closed. */
   readonly settings?: Settings | null;
   readonly peers?: readonly Peer[];
@@ -71,8 +77,9 @@ export interface ProgramsOptions {
 export function loadPrograms(options: ProgramsOptions = {}): Programs {
   const { settings = SETTINGS, peers = REGULAR, endpoints = [], devices = DEVICES } = options;
   const mapNames = Object.keys(mapLayouts) as MapName[];
+  const { object: name = 'vxlan' } = options;
   const { path, programs } =
-    options.object === 'host_gw' ? builtObjects.host_gw : { path: OBJECT, programs: programNames };
+    name === 'vxlan' ? { path: OBJECT, programs: programNames } : builtObjects[name];
   const object = loadObject({ path, maxEntries: {}, maps: mapNames, programs });
   const entries = mapNames.map((name) => {
     const fd = object.mapFd(name);

@@ -43,6 +43,8 @@ const INDEXES: Readonly<Record<string, number>> = {
   lo: 1,
   eth0: 1001,
   'flannel.1': 1002,
+  flannel0: 1003,
+  'flannel0.far': 1004,
   vanished: 0x7fff_0000,
 };
 
