@@ -44,9 +44,9 @@ export function diffLinks(desired: DesiredState, observed: ObservedState): LinkO
     up: changes.flatMap(({ up }) => up),
     replaced: new Set([
       ...surplus.flatMap(endsOf),
-      ...changes.flatMap(({ add }) =>
-        add.flatMap((op) => (op.op === 'link.add' ? endsOf(op.link) : [])),
-      ),
+      ...changes
+        .flatMap(({ add }) => add.flatMap((op) => (op.op === 'link.add' ? [op.link] : [])))
+        .flatMap((link) => [link, found.get(link.name) ?? link].flatMap(endsOf)),
     ]),
   };
 }
