@@ -41,7 +41,7 @@ export function makeFuzzer(target: Target): Fuzzer {
     if (mac) changeEndpoint(maps, address, { mac });
     return { address, mac, gatewayMac: GATEWAY_MAC, isHere, isThere: isHere };
   });
-  const settled = dumpSettled(programs);
+  const settled = dumpSettled(programs, object);
   const world = describeWorld(settings, peers, endpoints, (subnet) => slotOf(maps, subnet));
   const ledger = openLedger(maps, peers);
   const isXdp = program === 'vxlan_strip';
@@ -71,6 +71,7 @@ export function makeFuzzer(target: Target): Fuzzer {
       const cb = isStaged ? { cb: [0, tunnelSource, 0, 0, 0] } : {};
       runner.setContext({ mark, gsoSize, gsoSegments: gsoSize > 0 ? GSO_SEGMENTS : 0, ...cb });
     }
+    if (target.leavesOut?.(world, frame)) return;
     const expected = target.judge(world, frame, tunnelSource);
     const verdict = runner.run(frame.length);
     try {
@@ -117,7 +118,7 @@ export function makeFuzzer(target: Target): Fuzzer {
       for (const [address, mac] of learned)
         assert.equal(readEndpoint(maps, address).mac.replaceAll(':', ''), mac, `MAC of ${address}`);
     },
-    verifySettled: () => assert.deepEqual(dumpSettled(programs), settled),
+    verifySettled: () => assert.deepEqual(dumpSettled(programs, object), settled),
     totals: ledger.totals,
     [Symbol.dispose]: () => kept.dispose(),
   };
@@ -154,9 +155,10 @@ function remember({ maps }: Programs, { address }: OracleEndpoint): void {
   changeEndpoint(maps, address, { address: parseIpv4(address) });
 }
 
-/** What only user space writes. */
-function dumpSettled({ maps }: Programs): string[] {
-  return [maps.settings_map, maps.peers].map(({ fd, maxEntries }) => {
+/** What only user space writes: udp remembers of a peer where its end is. */
+function dumpSettled({ maps }: Programs, object: string): string[] {
+  const settled = object === 'udp' ? [maps.settings_map] : [maps.settings_map, maps.peers];
+  return settled.map(({ fd, maxEntries }) => {
     const values = Buffer.alloc(128 * maxEntries);
     lookupBatch(fd, Buffer.alloc(4 * maxEntries), values, maxEntries);
     return values.toString('hex');

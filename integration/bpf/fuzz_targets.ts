@@ -5,6 +5,7 @@ import type { Peer, Settings } from '../../src/plan/state.ts';
 import type { Expected, Frame, World } from './oracle.ts';
 import { judgeChecked, judgeDirect, judgeReceived, judgeStripped } from './oracle_receive.ts';
 import { judgeEndpoint, judgeSent } from './oracle_send.ts';
+import { isPiece, judgeResent, judgeUdpReceived, judgeUdpSent } from './oracle_udp.ts';
 import { ECN, icmp, letters, PROTOCOL } from './packets.ts';
 import type { ProgramName } from './programs.ts';
 import {
@@ -26,18 +27,21 @@ import {
   udpPayload,
   VANISHED,
 } from './scene.ts';
+import { receivedByUdp, UDP } from './scene_udp.ts';
 
 export interface Target {
   readonly name: string;
   readonly program: ProgramName;
   readonly settings: Settings;
   /** Default: vxlan. */
-  readonly object?: 'host_gw';
+  readonly object?: 'host_gw' | 'udp';
   /** Default: all behind the tunnel. */
   readonly peers?: readonly Peer[];
   readonly bases: readonly Buffer[];
   /** `tunnelSource` is where the kernel's device had the packet from. */
   judge(world: World, frame: Frame, tunnelSource: number): Expected;
+  /** Packets of which more than they themselves tell what becomes. */
+  readonly leavesOut?: (world: World, frame: Frame) => boolean;
 }
 
 const TCP = { protocol: PROTOCOL.tcp } as const;
@@ -106,6 +110,25 @@ const direct = {
 };
 const directEndpoint = { ...endpoint, ...ofHostGw };
 
+const RECEIVED_BY_UDP = [
+  receivedByUdp(),
+  receivedByUdp({ inner: { ...TCP, tos: ECN.capable0 }, payload: tcpPayload() }),
+  receivedByUdp({ udp: { checksum: 0x1234 }, inner: { ...TCP }, payload: tcpPayload(1) }),
+  receivedByUdp({ inner: { protocol: PROTOCOL.icmp }, payload: PING }),
+  receivedByUdp({ outer: { source: COVERED.publicIp }, inner: { source: '203.0.113.7' } }),
+  receivedByUdp({ outer: { tos: ECN.congested }, inner: { tos: ECN.capable0 } }),
+  receivedByUdp({ outer: { tos: ECN.capable1 }, inner: { tos: 0xb8 | ECN.capable0 } }),
+  receivedByUdp({ inner: { destination: SILENT.address } }),
+  receivedByUdp({ inner: { destination: VANISHED.address, ttl: 2 } }),
+  receivedByUdp({ inner: { options: Buffer.alloc(8, 1), dontFragment: true } }),
+];
+const byUdp = { object: 'udp', settings: UDP, leavesOut: isPiece } as const;
+const udpReceive = {
+  ...byUdp,
+  ...({ program: 'udp_receive', bases: RECEIVED_BY_UDP, judge: judgeUdpReceived } as const),
+};
+const FAST_UDP = { ...UDP, fastPath: true };
+
 const FAST = { ...SETTINGS, fastPath: true };
 const DIRECT_ROUTING = { settings: FAST, peers: MIXED };
 
@@ -131,6 +154,15 @@ export const TARGETS: readonly Target[] = [
   { name: 'host_gw_receive', ...direct, settings: HOST_GW },
   { name: 'host_gw_receive, NAT', ...direct, settings: { ...HOST_GW, conntrack: true } },
   { name: 'endpoint_send of host-gw', ...directEndpoint, settings: HOST_GW },
+  { name: 'udp_receive', ...udpReceive },
+  { name: 'udp_receive, FastPath', ...udpReceive, settings: FAST_UDP },
+  { name: 'udp_receive, FastPath, NAT', ...udpReceive, settings: { ...FAST_UDP, conntrack: true } },
+  { name: 'udp_send', ...byUdp, program: 'udp_send', bases: SENT, judge: judgeUdpSent },
+  {
+    ...byUdp,
+    ...({ name: 'udp_resend', program: 'udp_resend', judge: judgeResent } as const),
+    bases: [...SENT, ...RECEIVED_BY_UDP],
+  },
   { name: 'vxlan_strip', ...strip, settings: SETTINGS },
   { name: 'vxlan_strip, GBP', ...strip, settings: { ...SETTINGS, gbp: true } },
 ];

@@ -28,7 +28,7 @@ const NOTE_BYTES = 16;
 const POLICY_BITS = 0x8048_ffff;
 
 /** Whose packet it is, and why its addresses are not believed. */
-function judgeAddresses(world: World, outerSource: number, inner: Buffer, at: number) {
+export function judgeAddresses(world: World, outerSource: number, inner: Buffer, at: number) {
   const source = inner.readUInt32BE(at + 12);
   const destination = inner.readUInt32BE(at + 16);
   const [holder, host] = [world.holderOf(source), world.hostAt(outerSource)];
@@ -44,7 +44,7 @@ function judgeAddresses(world: World, outerSource: number, inner: Buffer, at: nu
 }
 
 /** Whole, plain, and for our port; else nobody of ours looks at it. */
-function isPlainTunnel(world: World, { bytes, length }: Frame): boolean {
+export function isPlainTunnel(world: World, { bytes, length }: Frame): boolean {
   return (
     length >= 42 &&
     bytes.readUInt16BE(12) === ETHERTYPE.ipv4 &&
@@ -94,7 +94,7 @@ function canCarryMark({ bytes }: Frame): boolean {
   return (bytes.readUInt8(INNER + 1) & 3) !== ECN.notCapable;
 }
 
-function trafficFrom(peer: Peer | undefined, packets: number, bytes: number) {
+export function trafficFrom(peer: Peer | undefined, packets: number, bytes: number) {
   if (!peer) throw new Error('a good packet has a sender');
   return { traffic: { peer, way: 'received', packets, bytes } satisfies Traffic };
 }
@@ -139,16 +139,22 @@ export function judgeReceived(world: World, frame: Frame): Expected {
 }
 
 /** The interface is asked for last, as what is gone is forgotten. */
-function listReasons(world: World, frame: Frame, endpoint: OracleEndpoint, isOutside: boolean) {
+export function listReasons(
+  world: World,
+  frame: Frame,
+  endpoint: OracleEndpoint,
+  isOutside: boolean,
+  inner: number = INNER,
+) {
   const reasons = [
     ...listTrue({ host_outside: isOutside, host_unknown_mac: endpoint.mac === null }),
-    ...listHostReasons(world, frame, INNER),
+    ...listHostReasons(world, frame, inner),
   ];
   if (reasons.length > 0 || endpoint.isThere) return reasons;
   return ['host_endpoint_gone'] satisfies CounterName[];
 }
 
-function rewriteForPod(packet: Buffer, { mac, gatewayMac }: OracleEndpoint): void {
+export function rewriteForPod(packet: Buffer, { mac, gatewayMac }: OracleEndpoint): void {
   packet.write(`${mac}${gatewayMac}`.replaceAll(':', ''), 0, 'hex');
   decrementTtl(packet, LENGTH.ethernet);
 }

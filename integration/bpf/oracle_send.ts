@@ -84,7 +84,14 @@ function sentPlainly(frame: Frame, peer: Peer): Expected {
   };
 }
 
-function encapsulated(world: World, frame: Frame, peer: Peer, hops: 0 | 1): Expected {
+/** @param overhead the tunnel's: of vxlan or udp */
+export function encapsulated(
+  world: World,
+  frame: Frame,
+  peer: Peer,
+  hops: 0 | 1,
+  overhead: number = LENGTH.overhead,
+): Expected {
   const { bytes, length } = frame;
   return {
     verdict: 'redirected',
@@ -92,18 +99,26 @@ function encapsulated(world: World, frame: Frame, peer: Peer, hops: 0 | 1): Expe
     ...trafficTo(frame, peer),
     write: (to, actual) => {
       bytes.copy(to, 0, 0, IP);
-      writeOuter(to, actual, world, frame, peer);
-      bytes.copy(to, IP + LENGTH.overhead, IP, length);
-      if (hops > 0) decrementTtl(to, IP + LENGTH.overhead);
-      return length + LENGTH.overhead;
+      writeOuter(to, actual, world, frame, peer, overhead);
+      if (overhead === LENGTH.overhead) writeVxlan(to, world, frame, peer);
+      bytes.copy(to, IP + overhead, IP, length);
+      if (hops > 0) decrementTtl(to, IP + overhead);
+      return length + overhead;
     },
   };
 }
 
-/** RFC 7348. The id is any: what it counts is told elsewhere. */
-function writeOuter(to: Buffer, actual: Buffer, world: World, frame: Frame, peer: Peer): void {
+/** RFC 791 and 768. The id is any: what it counts is told elsewhere. */
+function writeOuter(
+  to: Buffer,
+  actual: Buffer,
+  world: World,
+  frame: Frame,
+  peer: Peer,
+  overhead: number,
+): void {
   const { settings } = world;
-  const length = frame.length - IP + LENGTH.overhead;
+  const length = frame.length - IP + overhead;
   to.writeUInt16BE(0x4500 | (frame.bytes.readUInt8(IP + 1) & 3), IP);
   to.writeUInt16BE(length, IP + 2);
   actual.copy(to, IP + 4, IP + 4, IP + 6);
@@ -117,6 +132,10 @@ function writeOuter(to: Buffer, actual: Buffer, world: World, frame: Frame, peer
   to.writeUInt16BE(settings.port, IP + 22);
   to.writeUInt16BE(length - LENGTH.ipv4, IP + 24);
   to.writeUInt16BE(0, IP + 26);
+}
+
+/** RFC 7348. */
+function writeVxlan(to: Buffer, { settings }: World, frame: Frame, peer: Peer): void {
   const policy = settings.gbp && frame.mark !== 0 ? 0x8000_0000 | (frame.mark & 0x0048_ffff) : 0;
   to.writeUInt32BE((0x0800_0000 | policy) >>> 0, IP + 28);
   to.writeUInt32BE(settings.vni * 256, IP + 32);

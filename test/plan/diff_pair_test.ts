@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diff } from '../../src/plan/diff.ts';
-import { type DesiredState, nothing, type PairLink } from '../../src/plan/state.ts';
+import {
+  type DesiredState,
+  nothing,
+  type ObservedState,
+  type PairLink,
+} from '../../src/plan/state.ts';
 import { bare } from './samples.ts';
 
 const pair: PairLink = {
@@ -9,10 +14,10 @@ const pair: PairLink = {
   ...{ mtu: 1472, tuned: true, up: true },
 };
 const wish: DesiredState = { ...nothing, network: '10.5.0.0/16', links: [pair] };
-const attachedToFar = {
+const attachedToFar: ObservedState['attachments'][number] = {
   ...{ program: 'udp_resend', device: 'flannel0.far', hook: 'ingress', by: 'tcx' },
   generation: null,
-} as const;
+};
 
 test('offloads that somebody has changed are changed back', () => {
   const observed = { ...bare, links: [{ ...pair, tuned: false }] };
