@@ -1,0 +1,87 @@
+/** What the suites know of a carrier: a backend in one of its modes. What does not hold for one is said here. */
+import type { Mode } from '../../src/backend/contract.ts';
+import type { CounterName } from '../../src/bpf/counters.ts';
+import type { Changes } from '../bpf/scene.ts';
+import type { Network } from '../dataplane/network.ts';
+
+/** What is counted beside the packets themselves. */
+export type Reasons = Partial<Record<CounterName, number>>;
+
+export interface Carrier {
+  /** The names of its rows begin with it. */
+  readonly name: string;
+  readonly config: {
+    readonly Network: string;
+    readonly Backend: Readonly<{ Type: string } & Record<string, unknown>>;
+  };
+  /** What `join` says. In `fastpath` every pod is an endpoint. */
+  readonly mode: Mode;
+  /** Hosts reach each other on one layer 2 only. */
+  readonly isFlatOnly: boolean;
+  /**
+   * The overlay device: the whole network is routed to it, and it is what hosts speak to pods from. null: they speak
+   * from the underlay, and only the subnets of peers are routed.
+   */
+  readonly device: string | null;
+  /** In bytes, of the outer headers. */
+  readonly overhead: number;
+  /** null: packets travel as they are. */
+  readonly tunnel: Tunnel | null;
+  /** null: no program of ours sees a packet, so that nothing is counted or checked. */
+  readonly programs: Programs | null;
+}
+
+export interface TunnelCarrier extends Carrier {
+  readonly tunnel: Tunnel;
+}
+
+/** Packets in UDP. */
+export interface Tunnel {
+  readonly port: number;
+  /**
+   * What stands behind the outer UDP header of an inner packet.
+   * @param to MAC of the receiver's overlay device
+   */
+  wrap(inner: Buffer, to: string, changes?: Wrapping): Buffer;
+  /** What may be wrong between the outer UDP header and the inner packet. */
+  readonly flaws: readonly Flaw[];
+  /** To the port, but no packet of the tunnel: left to the host, and counted as this. */
+  readonly stray: CounterName;
+}
+
+/** What an attacker may change between the outer UDP header and the inner packet. */
+export type Wrapping = Pick<Changes, 'vxlan' | 'innerEthernet'>;
+
+export interface Flaw {
+  readonly name: string;
+  readonly counter: CounterName;
+  /** What of it a kernel drops on the slow way, before a program of ours sees it. */
+  readonly isStoppedByKernel?: boolean;
+  /** The programs look at it before they know the inner packet. */
+  readonly isOuter?: boolean;
+  change(network: Network): Changes;
+}
+
+/** What our programs make of what they see. */
+export interface Programs {
+  /** Whose packets they see: all of the overlay, or those between endpoints alone. */
+  readonly see: 'overlay' | 'endpoints';
+  /** A packet that took the slow way of receiving: in fragments, or with options. */
+  readonly slow: {
+    readonly received: Reasons;
+    /** Cut off within the inner header; null: the kernel drops it. */
+    readonly truncated: CounterName | null;
+    /** A mark that the inner header cannot carry (RFC 6040); null: the kernel drops it. */
+    readonly congested: CounterName | null;
+  };
+  /** A whole packet whose mark has to go into the inner header. */
+  readonly marked: Reasons;
+  /** UDP-GSO that a cable hands over unsegmented: so many packets of so many datagrams. */
+  gso(packets: number, datagrams: number): { readonly sender: Reasons; readonly receiver: Reasons };
+  /** What a pod's host counts while the pod routes what came out of the tunnel into the tunnel. */
+  readonly sentOn: readonly CounterName[];
+}
+
+export function isFast({ mode }: Carrier): boolean {
+  return mode === 'fastpath';
+}
