@@ -2,7 +2,6 @@
 import type { Mode } from '../../src/backend/contract.ts';
 import type { CounterName } from '../../src/bpf/counters.ts';
 import type { Changes } from '../bpf/scene.ts';
-import type { Network } from '../dataplane/network.ts';
 
 /** What is counted beside the packets themselves. */
 export type Reasons = Partial<Record<CounterName, number>>;
@@ -59,7 +58,7 @@ export interface Flaw {
   readonly isStoppedByKernel?: boolean;
   /** The programs look at it before they know the inner packet. */
   readonly isOuter?: boolean;
-  change(network: Network): Changes;
+  change(network: { readonly a: { readonly vtepMac: string } }): Changes;
 }
 
 /** What our programs make of what they see. */
