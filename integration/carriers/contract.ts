@@ -44,8 +44,12 @@ export interface Tunnel {
   wrap(inner: Buffer, to: string, changes?: Wrapping): Buffer;
   /** What may be wrong between the outer UDP header and the inner packet. */
   readonly flaws: readonly Flaw[];
-  /** To the port, but no packet of the tunnel: left to the host, and counted as this. */
-  readonly stray: CounterName;
+  /** What becomes of what comes to the port and is no packet of the tunnel. */
+  readonly stray: { readonly counter: CounterName; readonly isLeftToHost: boolean };
+  /** Whether fragments of an outer packet may come in any order, as the kernel takes them. */
+  readonly gathers: 'in order' | 'in any order';
+  /** Whether an outer packet may have IP options. Else the host gets it, and has no use for it. */
+  readonly takesOptions: boolean;
 }
 
 /** What an attacker may change between the outer UDP header and the inner packet. */
@@ -65,9 +69,17 @@ export interface Flaw {
 export interface Programs {
   /** Whose packets they see: all of the overlay, or those between endpoints alone. */
   readonly see: 'overlay' | 'endpoints';
-  /** A packet that took the slow way of receiving: in fragments, or with options. */
+  /** A packet that took the slow way of receiving: in two fragments, or with options. */
   readonly slow: {
     readonly received: Reasons;
+    /** Whether FastPath looks for its endpoint, as for a whole one. */
+    readonly isServed: boolean;
+    /** The first piece of one, which waits for the rest. */
+    readonly piece: Reasons;
+    /** Beside the reason of a drop. */
+    readonly dropped: Reasons;
+    /** From an address that is no peer's; null: it is left to the host, which has no use for it. */
+    readonly unknown: CounterName | null;
     /** Cut off within the inner header; null: the kernel drops it. */
     readonly truncated: CounterName | null;
     /** A mark that the inner header cannot carry (RFC 6040); null: the kernel drops it. */
@@ -77,6 +89,8 @@ export interface Programs {
   readonly marked: Reasons;
   /** UDP-GSO that a cable hands over unsegmented: so many packets of so many datagrams. */
   gso(packets: number, datagrams: number): { readonly sender: Reasons; readonly receiver: Reasons };
+  /** Beside each packet to a peer whose end is a process. */
+  readonly toProcess: Reasons;
   /** What a pod's host counts while the pod routes what came out of the tunnel into the tunnel. */
   readonly sentOn: readonly CounterName[];
 }

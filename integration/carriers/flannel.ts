@@ -27,6 +27,8 @@ export interface Flannel {
   leaseOf(peer: FlannelPeer): string;
   /** @param mtu of the overlay */
   setUp(host: Host, subnet: string, mtu: number): Promise<FlannelEnd>;
+  /** Its end is a process, which wants each packet finished. */
+  readonly isProcess: boolean;
   /** How many datagrams it takes at once: a process that copies each of them overruns its socket. */
   readonly atOnce: { readonly fragmented: number; readonly segmented: number };
 }

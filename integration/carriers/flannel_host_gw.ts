@@ -24,5 +24,6 @@ export const FLANNEL_HOST_GW: Flannel = {
       },
     };
   },
+  isProcess: false,
   atOnce: { fragmented: 50, segmented: 2000 },
 };

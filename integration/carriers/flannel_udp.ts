@@ -22,5 +22,6 @@ export const FLANNEL_UDP: Flannel = {
       },
     };
   },
-  atOnce: { fragmented: 5, segmented: 40 },
+  isProcess: true,
+  atOnce: { fragmented: 2, segmented: 40 },
 };

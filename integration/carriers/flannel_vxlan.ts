@@ -49,6 +49,7 @@ export function flannelVxlan({
         },
       };
     },
+    isProcess: false,
     atOnce: { fragmented: 50, segmented: 2000 },
   };
 }

@@ -6,9 +6,18 @@ const CONFIG = { Network: '10.5.0.0/16', Backend: { Type: 'host-gw' } } as const
 /** Of endpoints' packets there is no slow way: what is not for the programs is the host's. */
 const PROGRAMS: Programs = {
   see: 'endpoints',
-  slow: { received: {}, truncated: null, congested: null },
+  slow: {
+    received: {},
+    isServed: false,
+    piece: {},
+    dropped: {},
+    unknown: null,
+    truncated: null,
+    congested: null,
+  },
   marked: {},
   gso: () => ({ sender: {}, receiver: {} }),
+  toProcess: {},
   sentOn: [],
 };
 

@@ -2,17 +2,9 @@
 import type { CountedByHost } from '../dataplane/meter.ts';
 import type { Carrier, Reasons } from './contract.ts';
 
-/**
- * What is counted, where programs that see all of the overlay would count `counts`.
- * @param between `hosts`: at one end, or at both, a host itself speaks
- */
-export function tally(
-  { programs }: Carrier,
-  counts: CountedByHost,
-  between: 'pods' | 'hosts' = 'pods',
-): CountedByHost {
-  if (programs === null) return {};
-  return programs.see === 'overlay' || between === 'pods' ? counts : {};
+/** What is counted between pods, where programs that see all of the overlay would count `counts`. */
+export function tally({ programs }: Carrier, counts: CountedByHost): CountedByHost {
+  return programs === null ? {} : counts;
 }
 
 /** So many packets there and as many back. */
@@ -20,6 +12,24 @@ export function exchange(from: string, to: string, packets: number): CountedByHo
   return {
     [from]: { sent: { [to]: packets }, received: { [to]: packets } },
     [to]: { sent: { [from]: packets }, received: { [from]: packets } },
+  };
+}
+
+/** The same where a host itself may speak, at one end or both. */
+export function exchangeWithHosts(
+  { programs }: Carrier,
+  from: { readonly name: string; readonly isPod: boolean },
+  to: { readonly name: string; readonly isPod: boolean },
+  packets: number,
+): CountedByHost {
+  if (programs === null) return {};
+  const both = exchange(from.name, to.name, packets);
+  if (programs.see === 'overlay') return both;
+  const { [from.name]: atFrom = {} } = both;
+  return {
+    ...(from.isPod && { [from.name]: atFrom }),
+    // The host that asks has no address of the network.
+    ...(to.isPod && !from.isPod && { [to.name]: { other: { host_outside: packets } } }),
   };
 }
 

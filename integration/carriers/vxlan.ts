@@ -42,18 +42,29 @@ const TUNNEL: Tunnel = {
       ethernet({ destination: to, source: SENDER_MAC, ...changes.innerEthernet }, inner),
     ),
   flaws: FLAWS,
-  stray: 'other_vni',
+  stray: { counter: 'other_vni', isLeftToHost: true },
+  gathers: 'in any order',
+  takesOptions: true,
 };
 
 const PROGRAMS: Programs = {
   see: 'overlay',
-  slow: { received: { slow_received: 1 }, truncated: null, congested: null },
+  slow: {
+    received: { slow_received: 1 },
+    isServed: false,
+    piece: {},
+    dropped: {},
+    unknown: 'drop_unknown_peer',
+    truncated: null,
+    congested: null,
+  },
   marked: { slow_receive_congestion: 1, slow_received: 1 },
   // Only the kernel's device can take those apart.
   gso: (packets) => ({
     sender: {},
     receiver: { slow_receive_gso: packets, slow_received: packets },
   }),
+  toProcess: {},
   sentOn: ['slow_send_room'],
 };
 

@@ -24,6 +24,8 @@ export interface Way {
   readonly name: string;
   /** Taken by our program as it comes; else the kernel has to look at it first. */
   readonly isFast: boolean;
+  /** The tunnel may have no such way: nothing gets in by it. */
+  readonly isOpen: (carrier: Carrier) => boolean;
   /** What is counted for an endpoint, where this is done to the packet itself. Default: as received. */
   readonly ofPods?: Counted;
   build(carrier: Carrier, forgery: Forgery): Buffer[];
@@ -38,6 +40,7 @@ const FIRST_FRAGMENT_BYTES = 24;
 const WHOLE: Way = {
   name: 'whole',
   isFast: true,
+  isOpen: () => true,
   build: (carrier, forgery) => [build(carrier, forgery)],
 };
 
@@ -46,11 +49,13 @@ export const WAYS: readonly Way[] = [
   {
     name: 'in fragments',
     isFast: false,
+    isOpen: () => true,
     build: (carrier, forgery) => inFragments(build(carrier, forgery), FIRST_FRAGMENT_BYTES),
   },
   {
     name: 'with IP options',
     isFast: false,
+    isOpen: ({ tunnel }) => tunnel?.takesOptions ?? true,
     ofPods: { other: { host_options: 1 } },
     build: (carrier, forgery) => [build(carrier, forgery, NO_OPERATION)],
   },

@@ -89,15 +89,21 @@ export function forgeFragments(
 
 /** By what way a packet reaches the inside. */
 export const WAYS = {
-  whole: { isFast: true, build: (scene: Scene, changes: Changes) => [forge(scene, changes)] },
+  whole: {
+    isFast: true,
+    isOpen: () => true,
+    build: (scene: Scene, changes: Changes) => [forge(scene, changes)],
+  },
   'with IP options': {
     isFast: false,
+    isOpen: ({ takesOptions }: Tunnel) => takesOptions,
     build: (scene: Scene, changes: Changes) => [
       forge(scene, { ...changes, outer: { options: Buffer.alloc(4, 1), ...changes.outer } }),
     ],
   },
   'in fragments, the first without inner headers': {
     isFast: false,
+    isOpen: () => true,
     build: (scene: Scene, changes: Changes) =>
       forgeFragments(scene, changes, (length) => [
         [0, 16],
@@ -106,6 +112,9 @@ export const WAYS = {
   },
   'in the smallest fragments, backwards': {
     isFast: false,
+    /** The first piece comes last, and waits in vain. */
+    isWaiting: true,
+    isOpen: ({ gathers }: Tunnel) => gathers === 'in any order',
     build: (scene: Scene, changes: Changes) =>
       forgeFragments(scene, changes, (length) =>
         Array.from({ length: Math.ceil(length / 8) }, (_, at): Piece => {

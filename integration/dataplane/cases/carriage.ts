@@ -4,7 +4,7 @@ import { it } from 'node:test';
 import { namespacesOf } from '../../../lab/names.ts';
 import { processesIn } from '../../../lab/proc.ts';
 import { ping } from '../../../lab/traffic.ts';
-import { exchange, tally } from '../../carriers/tally.ts';
+import { exchange, exchangeWithHosts, tally } from '../../carriers/tally.ts';
 import { countDuring } from '../meter.ts';
 import { join, type Network } from '../network.ts';
 import type { Row } from '../rows.ts';
@@ -71,16 +71,20 @@ export function carriage(network: () => Network, { carrier }: Row): void {
   it('host → remote pod, pod → remote host, host → host, over overlay addresses', async () => {
     const { a, b } = network();
     const ways = [
-      { from: a.host, to: b.pod.address },
-      { from: a.pod, to: b.overlayAddress },
-      { from: a.pod, to: b.gateway },
+      { from: a.host, to: b.pod.address, isToPod: true },
+      { from: a.pod, to: b.overlayAddress, isFromPod: true },
+      { from: a.pod, to: b.gateway, isFromPod: true },
       { from: a.host, to: b.overlayAddress },
     ];
-    for (const { from, to } of ways) {
+    for (const { from, to, isFromPod = false, isToPod = false } of ways) {
       const counted = await countDuring(network(), async () => {
         assert.equal(await ping(from, to, { count: 3 }), 3, `${from.namespace} → ${to}`);
       });
-      const expected = tally(carrier, exchange('a', 'b', 3), 'hosts');
+      const [one, other] = [
+        { name: 'a', isPod: isFromPod },
+        { name: 'b', isPod: isToPod },
+      ];
+      const expected = exchangeWithHosts(carrier, one, other, 3);
       assert.deepEqual(counted, expected, `${from.namespace} → ${to}`);
     }
   });

@@ -10,7 +10,7 @@ import type { WatchEvent } from '../../../src/agent/events.ts';
 import { readPeers } from '../../../src/bpf/peer_maps.ts';
 import { type Carrier, isFast } from '../../carriers/contract.ts';
 import type { Flannel } from '../../carriers/flannel.ts';
-import { exchange, tally } from '../../carriers/tally.ts';
+import { beside, exchange, tally, times } from '../../carriers/tally.ts';
 import { countDuring, openMapsOf } from '../meter.ts';
 import { countable, createMixed, FLANNEL_SUBNET, type Mixed, peerOf } from '../mixed.ts';
 import { join, makeEndpoints, memberOf } from '../network.ts';
@@ -50,7 +50,10 @@ export function testFlannelPeer(
         assert.equal(await ping(a.pod, other.pod.address, { count: 10 }), 10);
         assert.equal(await ping(other.pod, a.pod.address, { count: 10 }), 10);
       });
-      const all = { a: { sent: { flannel: 20 }, received: { flannel: 20 } } };
+      const finished = flannel.isProcess ? times(20, carrier.programs?.toProcess) : {};
+      const all = {
+        a: { sent: { flannel: 20 }, received: { flannel: 20 }, ...beside(finished) },
+      };
       assert.deepEqual(counted, tally(carrier, all));
     });
 

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Namespace } from '../../../lab/namespace.ts';
 import { waitFor } from '../../../lab/ready.ts';
+import { ping } from '../../../lab/traffic.ts';
 import type { CounterName } from '../../../src/bpf/counters.ts';
 import { type Carrier, isFast, type Reasons } from '../../carriers/contract.ts';
-import { beside, tally } from '../../carriers/tally.ts';
+import { beside, exchange, tally } from '../../carriers/tally.ts';
 import { type Forgery, WAYS, type Way } from '../forge.ts';
-import { startMeter, waitForCounts } from '../meter.ts';
+import { countDuring, startMeter, waitForCounts } from '../meter.ts';
 import { type Network, unheldAddress } from '../network.ts';
 import { echoReply, ICMP, ipv4 } from '../packets.ts';
 import type { Row } from '../rows.ts';
@@ -24,14 +25,22 @@ interface Attack {
   forge(network: Network): { at: Namespace; forgery: Forgery };
 }
 
-const fromStranger = (name: string, source: (network: Network) => string): Attack => ({
-  name: `from a stranger, ${name}`,
-  reason: () => 'drop_unknown_peer',
-  forge: (network) => ({
-    at: network.stranger.namespace,
-    forgery: { from: network.stranger.address, to: network.b, source: source(network) },
-  }),
-});
+const fromStranger =
+  (name: string, source: (network: Network) => string) =>
+  (slowly: CounterName | null): Attack => ({
+    name: `from a stranger, ${name}`,
+    reason: ({ isFast }) => (isFast ? 'drop_unknown_peer' : slowly),
+    forge: (network) => ({
+      at: network.stranger.namespace,
+      forgery: { from: network.stranger.address, to: network.b, source: source(network) },
+    }),
+  });
+
+const STRANGERS = [
+  fromStranger("with a peer's source", ({ a }) => a.pod.address),
+  fromStranger('with a source that nobody holds', unheldAddress),
+  fromStranger('with a source outside the network', () => OUTSIDE),
+];
 
 /** `c` is a peer of `b`'s. */
 const fromPeer = (
@@ -51,9 +60,7 @@ const fromPeer = (
 const spoofed = () => 'drop_spoofed_source' as const;
 
 const attacksOn = ({ tunnel, programs }: Carrier): Attack[] => [
-  fromStranger("with a peer's source", ({ a }) => a.pod.address),
-  fromStranger('with a source that nobody holds', unheldAddress),
-  fromStranger('with a source outside the network', () => OUTSIDE),
+  ...STRANGERS.map((attack) => attack(programs?.slow.unknown ?? null)),
   fromPeer("with another peer's source", spoofed, ({ a }) => ({ source: a.pod.address })),
   fromPeer("with the receiver's own source", spoofed, ({ b }) => ({ source: b.gateway })),
   fromPeer('with a source that nobody holds', spoofed, (network) => ({
@@ -62,7 +69,7 @@ const attacksOn = ({ tunnel, programs }: Carrier): Attack[] => [
   fromPeer(
     'cut off within the inner header',
     ({ isFast }) => (isFast ? 'drop_truncated' : (programs?.slow.truncated ?? null)),
-    () => ({ innerBytes: 12 }),
+    () => ({ innerBytes: 18 }),
   ),
   ...(tunnel?.flaws ?? []).map(({ name, counter, isStoppedByKernel, change }) =>
     fromPeer(
@@ -95,10 +102,15 @@ export function forgeries(network: () => Network, { carrier }: Row): void {
 /** What comes out of a tunnel must be a peer's. */
 function checkedTunnel(network: () => Network, carrier: Carrier): void {
   for (const way of WAYS) {
+    if (!way.isOpen(carrier)) {
+      closedWay(network, carrier, way);
+      continue;
+    }
     it(`${way.name}: what a peer may send is delivered and counted`, async () => {
       await assertDelivered(network(), way, {});
       // From outside the network: FastPath leaves it to the host.
-      const reasons = isFast(carrier) && way.isFast ? { host_outside: 1 } : {};
+      const isServed = way.isFast || carrier.programs?.slow.isServed;
+      const reasons = isFast(carrier) && isServed ? { host_outside: 1 } : {};
       await assertDelivered(network(), way, { source: OUTSIDE }, reasons);
     });
 
@@ -110,13 +122,29 @@ function checkedTunnel(network: () => Network, carrier: Carrier): void {
         const before = await readSnmp(b.pod);
         const { at, forgery } = attack.forge(network());
         await sendRaw(at, way.build(carrier, forgery));
-        await waitForCounts(meter, reason ? { b: { other: { [reason]: 1 } } } : {});
+        const dropped = way.isFast ? {} : carrier.programs?.slow.dropped;
+        await waitForCounts(meter, reason ? { b: { other: { ...dropped, [reason]: 1 } } } : {});
         // What comes later by the same way is there: so the one before is lost, and not only late.
         await assertDelivered(network(), way, {});
         assert.equal((await readSnmp(b.pod))('Ip.InReceives') - before('Ip.InReceives'), 1);
       });
     }
   }
+}
+
+function closedWay(network: () => Network, carrier: Carrier, way: Way): void {
+  it(`${way.name}: nothing gets in, not even what a peer may send`, async () => {
+    const { b, c } = network();
+    const before = await readSnmp(b.pod);
+    const counted = await countDuring(network(), async () => {
+      const forgery = { from: c.host.address, to: b, source: c.pod.address };
+      await sendRaw(c.host, way.build(carrier, forgery));
+      assert.equal(await ping(c.pod, b.pod.address), 1);
+    });
+    // The ping's answer left; the packet before it did not come in.
+    assert.deepEqual(counted, tally(carrier, exchange('c', 'b', 1)));
+    assert.equal((await readSnmp(b.pod))('Ip.InReceives') - before('Ip.InReceives'), 1);
+  });
 }
 
 /** Nothing says who sent a packet: it is delivered, as with any route, and counted for whoever has its source. */

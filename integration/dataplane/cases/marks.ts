@@ -62,7 +62,7 @@ const RECEIVED_WITH = {
 
 export function marks(network: () => Network, { carrier }: Row): void {
   // Without a tunnel there are no marks but the pods' own.
-  for (const way of carrier.tunnel === null ? [] : WAYS) {
+  for (const way of carrier.tunnel === null ? [] : WAYS.filter(({ isOpen }) => isOpen(carrier))) {
     it(`${way.name}: of 16 pairs of marks, inner and outer, each becomes what RFC 6040 has`, async () => {
       for (const [inner, outcomes] of DECAPSULATED) {
         for (const [outer, wanted] of outcomes)
@@ -140,7 +140,8 @@ function countsOf({ slow, marked }: Programs, way: Way, { inner, wanted }: Marks
   const received = { c: 1 };
   if (wanted === null) {
     const reason = way.isFast ? 'drop_congestion' : slow.congested;
-    return reason === null ? {} : { b: { other: { [reason]: 1 } } };
+    if (reason === null) return {};
+    return { b: { other: { ...(!way.isFast && slow.dropped), [reason]: 1 } } };
   }
   if (!way.isFast) return { b: { received, ...beside(slow.received) } };
   return { b: { received, ...(wanted !== inner && beside(marked)) } };

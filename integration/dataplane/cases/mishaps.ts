@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { ping } from '../../../lab/traffic.ts';
-import { beside, tally } from '../../carriers/tally.ts';
+import type { Carrier } from '../../carriers/contract.ts';
+import { beside, tally, times } from '../../carriers/tally.ts';
 import { build } from '../forge.ts';
 import { startMeter, waitForCounts } from '../meter.ts';
 import type { Network } from '../network.ts';
@@ -50,29 +51,62 @@ export function mishaps(network: () => Network, { carrier }: Row): void {
     });
   }
 
+  if (tunnel.gathers === 'in any order') gathersAll(network, carrier);
+  else gathersInOrder(network, carrier);
+}
+
+/** What a router may make of the fragments of an outer packet. */
+interface Pieces {
+  readonly first: Buffer;
+  readonly last: Buffer;
+  /** The second piece begins within the first: both are to be thrown away (RFC 5722's rule, for IPv4 too). */
+  readonly overlapping: Buffer[];
+}
+
+function piecesOf({ b, c }: Network, carrier: Carrier): Pieces {
+  const forgery = { from: c.host.address, to: b, source: c.pod.address };
+  const [first, last] = inFragments(build(carrier, forgery), 24);
+  const packet = build(carrier, forgery);
+  const [wide] = inFragments(packet, 48);
+  const [, rest] = inFragments(packet, 24);
+  assert(first && last && wide && rest);
+  return { first, last, overlapping: [wide, rest] };
+}
+
+function gathersAll(network: () => Network, carrier: Carrier): void {
   it('outer fragments twice, in another order, and overlapping: none is delivered twice, and the flow goes on', async () => {
     const { b, c } = network();
-    const forgery = { from: c.host.address, to: b, source: c.pod.address };
+    const { first, last, overlapping } = piecesOf(network(), carrier);
     const meter = startMeter(network());
-
-    const [first, last] = inFragments(build(carrier, forgery), 24);
-    assert(first && last);
     await sendRaw(c.host, [last, first]);
     const slow = beside(carrier.programs?.slow.received);
     await waitForCounts(meter, tally(carrier, { b: { received: { c: 1 }, ...slow } }));
     // A duplicate of what has been put together: it waits for the rest in vain.
     await sendRaw(c.host, [first]);
-
-    // The second piece begins within the first: the kernel throws all of it away (RFC 5722's rule, for IPv4 too).
-    const packet = build(carrier, forgery);
-    const [wide] = inFragments(packet, 48);
-    const [, rest] = inFragments(packet, 24);
-    assert(wide && rest);
-    await sendRaw(c.host, [wide, rest]);
+    await sendRaw(c.host, overlapping);
 
     assert.equal(await ping(c.pod, b.pod.address, { count: 5 }), 5);
     const all = {
       b: { received: { c: 6 }, sent: { c: 5 }, ...slow },
+      c: { received: { b: 5 }, sent: { b: 5 } },
+    };
+    await waitForCounts(meter, tally(carrier, all));
+  });
+}
+
+function gathersInOrder(network: () => Network, carrier: Carrier): void {
+  it('outer fragments in another order, twice, and overlapping: none is delivered, and the flow goes on', async () => {
+    const { b, c } = network();
+    const { first, last, overlapping } = piecesOf(network(), carrier);
+    const meter = startMeter(network());
+    await sendRaw(c.host, [last, first]);
+    await sendRaw(c.host, [first]);
+    await sendRaw(c.host, overlapping);
+
+    assert.equal(await ping(c.pod, b.pod.address, { count: 5 }), 5);
+    const waiting = beside(times(3, carrier.programs?.slow.piece));
+    const all = {
+      b: { received: { c: 5 }, sent: { c: 5 }, ...waiting },
       c: { received: { b: 5 }, sent: { b: 5 } },
     };
     await waitForCounts(meter, tally(carrier, all));

@@ -35,6 +35,7 @@ const IPV4_HEADER = 20;
 const TO_PORTS = 28;
 
 export function testForgeries(carrier: TunnelCarrier): void {
+  const slow = carrier.programs?.slow;
   const headers = carrier.overhead + IPV4_HEADER;
   describe(`forged packets, ${carrier.name}`, { skip }, () => {
     const cleanUp = new AsyncDisposableStack();
@@ -83,16 +84,25 @@ export function testForgeries(carrier: TunnelCarrier): void {
       );
     }
 
-    for (const [way, { isFast: isFastWay, build }] of Object.entries(WAYS)) {
+    for (const [way, { isFast: isFastWay, isOpen, build, ...more }] of Object.entries(WAYS)) {
+      if (!isOpen(carrier.tunnel)) {
+        it(`${way}: not even a good packet gets in`, async () => {
+          await assertStopped(build(scene, {}), 'isWaiting' in more ? { ...slow?.piece } : {});
+        });
+        continue;
+      }
       it(`${way}: a good packet arrives`, async () => {
         await assertArrives(build(scene, { payload: probe('good') }), inPod.frames().length);
       });
 
       for (const { name: attack, counter, slowCounter, change } of innerAttacks(carrier.tunnel)) {
-        const reason = !isFastWay && slowCounter === null ? null : counter;
+        const seen =
+          slowCounter === null || counter !== 'drop_unknown_peer' ? counter : slow?.unknown;
+        const reason = isFastWay ? counter : slowCounter === null ? null : seen;
         it(`${way}: ${attack} is dropped${reason ? ` as ${reason}` : ''}`, async () => {
           const frames = build(scene, change(scene.network));
-          await assertStopped(frames, reason ? { [reason]: 1 } : {});
+          const on = isFastWay ? {} : slow?.dropped;
+          await assertStopped(frames, reason ? { ...on, [reason]: 1 } : {});
         });
       }
     }
@@ -127,7 +137,7 @@ export function testForgeries(carrier: TunnelCarrier): void {
     for (const [overlap, pieces] of Object.entries(OVERLAPS)) {
       it(`overlapping fragments, ${overlap}: never put together`, async () => {
         const payload = probe('overlapping '.repeat(10));
-        await assertStopped(forgeFragments(scene, { payload }, pieces), {});
+        await assertStopped(forgeFragments(scene, { payload }, pieces), { ...slow?.piece });
       });
     }
 
@@ -143,7 +153,7 @@ export function testForgeries(carrier: TunnelCarrier): void {
         [24, 64],
       ]);
       assert(head && tail && mask);
-      await assertStopped([head, mask, tail], { drop_spoofed_source: 1 });
+      await assertStopped([head, mask, tail], { ...slow?.dropped, drop_spoofed_source: 1 });
     });
 
     it('a pod that forges its source is stopped at home', async () => {
