@@ -1,4 +1,5 @@
-import { DEFAULT_ROWS, rowsOf } from './rows.ts';
-import { testRows } from './suite.ts';
+import { VXLAN } from '../carriers/vxlan.ts';
+import { labsFor } from './rows.ts';
+import { testCarrier } from './suite.ts';
 
-testRows(rowsOf(DEFAULT_ROWS, 'sizes'));
+testCarrier(VXLAN, labsFor(VXLAN), 'sizes');

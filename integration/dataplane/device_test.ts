@@ -8,12 +8,14 @@ import { waitFor } from '../../lab/ready.ts';
 import { ping } from '../../lab/traffic.ts';
 import { readPeers } from '../../src/bpf/peer_maps.ts';
 import type { Peer } from '../../src/plan/state.ts';
-import { exchange } from './cases/carriage.ts';
+import { exchange } from '../carriers/tally.ts';
 import { countDuring, openMapsOf } from './meter.ts';
-import { createNetwork, DEVICE, join, type Member, type Network } from './network.ts';
+import { createNetwork, join, type Member, type Network } from './network.ts';
 import { missing } from './requirements.ts';
 
 const skip = await missing();
+
+const DEVICE = 'flannel.1';
 
 for (const underlay of ['flat', 'routed'] as const) {
   describe(`healing, ${underlay}`, { skip }, () => {

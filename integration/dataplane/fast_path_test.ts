@@ -1,4 +1,5 @@
-import { FAST_ROWS, rowsOf } from './rows.ts';
-import { testRows } from './suite.ts';
+import { VXLAN_FAST } from '../carriers/vxlan.ts';
+import { labsFor } from './rows.ts';
+import { testCarrier } from './suite.ts';
 
-testRows(rowsOf(FAST_ROWS, 'everything'));
+testCarrier(VXLAN_FAST, labsFor(VXLAN_FAST), 'everything');

@@ -1,84 +1,87 @@
-/** Encapsulated packets built by hand, on their way to a host. */
+/** Packets between hosts built by hand, on their way to one. */
 
+import type { Changes } from '../bpf/scene.ts';
+import type { Carrier } from '../carriers/contract.ts';
+import type { Counted } from './meter.ts';
 import type { Member } from './network.ts';
-import {
-  ECN,
-  type Ecn,
-  echoReply,
-  ICMP,
-  inFragments,
-  ipv4,
-  udp,
-  VXLAN_PORT,
-  vxlan,
-} from './packets.ts';
+import { ECN, type Ecn, echoReply, ICMP, inFragments, ipv4, udp } from './packets.ts';
 
 export interface Forgery {
-  /** The outer source. */
+  /** The outer source. Where there is no tunnel, nothing says who sent the packet. */
   readonly from: string;
   readonly to: Member;
   /** The inner source. */
   readonly source: string;
-  readonly vni?: number;
-  readonly destinationMac?: string;
-  readonly etherType?: number;
+  readonly changes?: Changes;
   /** So many bytes of the inner packet only. */
   readonly innerBytes?: number;
   readonly outerEcn?: Ecn;
   readonly innerEcn?: Ecn;
 }
 
-/** A way by which an encapsulated packet reaches a host. */
+/** A way by which a packet reaches a host. */
 export interface Way {
   readonly name: string;
-  /** Taken apart by our program; else by the kernel's device. */
+  /** Taken by our program as it comes; else the kernel has to look at it first. */
   readonly isFast: boolean;
-  build(forgery: Forgery): Buffer[];
+  /** The tunnel may have no such way: nothing gets in by it. */
+  readonly isOpen: (carrier: Carrier) => boolean;
+  /** What is counted for an endpoint, where this is done to the packet itself. Default: as received. */
+  readonly ofPods?: Counted;
+  build(carrier: Carrier, forgery: Forgery): Buffer[];
 }
 
 /** RFC 791: no operation, four times. It must come apart from the fast way's headers. */
 const NO_OPERATION = Buffer.from([1, 1, 1, 1]);
 
-/** The first fragment ends within the VXLAN headers. */
+/** The first fragment ends within the inner headers. */
 const FIRST_FRAGMENT_BYTES = 24;
 
+const WHOLE: Way = {
+  name: 'whole',
+  isFast: true,
+  isOpen: () => true,
+  build: (carrier, forgery) => [build(carrier, forgery)],
+};
+
 export const WAYS: readonly Way[] = [
-  { name: 'whole', isFast: true, build: (forgery) => [build(forgery)] },
+  WHOLE,
   {
     name: 'in fragments',
     isFast: false,
-    build: (forgery) => inFragments(build(forgery), FIRST_FRAGMENT_BYTES),
+    isOpen: () => true,
+    build: (carrier, forgery) => inFragments(build(carrier, forgery), FIRST_FRAGMENT_BYTES),
   },
   {
     name: 'with IP options',
     isFast: false,
-    build: (forgery) => [build(forgery, NO_OPERATION)],
+    isOpen: ({ tunnel }) => tunnel?.takesOptions ?? true,
+    ofPods: { other: { host_options: 1 } },
+    build: (carrier, forgery) => [build(carrier, forgery, NO_OPERATION)],
   },
 ];
 
 let nextId = 1;
 
-function build(forgery: Forgery, options?: Buffer): Buffer {
-  const { from, to, source, vni, etherType, innerBytes } = forgery;
+/** One packet, whole. */
+export function build({ tunnel }: Carrier, forgery: Forgery, options?: Buffer): Buffer {
+  const { from, to, source, changes = {}, innerBytes } = forgery;
+  const mark = { id: nextId++ % 0xffff, ...(options && { options }) };
   const inner = ipv4({
     source,
     destination: to.pod.address,
     tos: forgery.innerEcn ?? ECN.notCapable,
     protocol: ICMP,
-    payload: echoReply(Buffer.from('a packet built by hand')),
+    ...(tunnel === null && mark),
+    payload: changes.payload ?? echoReply(Buffer.from('a packet built by hand')),
   });
-  const tunnelled = vxlan({
-    ...(vni === undefined ? {} : { vni }),
-    ...(etherType === undefined ? {} : { etherType }),
-    destinationMac: forgery.destinationMac ?? to.vtepMac,
-    payload: inner.subarray(0, innerBytes),
-  });
+  if (tunnel === null) return inner;
+  const tunnelled = tunnel.wrap(inner.subarray(0, innerBytes), to.vtepMac, changes);
   return ipv4({
     source: from,
     destination: to.host.address,
     tos: forgery.outerEcn ?? ECN.notCapable,
-    id: nextId++ % 0xffff,
-    ...(options && { options }),
-    payload: udp(40_000, VXLAN_PORT, tunnelled),
+    ...mark,
+    payload: udp(40_000, tunnel.port, tunnelled),
   });
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Namespace } from '../../lab/namespace.ts';
 import { ping } from '../../lab/traffic.ts';
+import { flannelVxlan, vxlanWith } from '../carriers/flannel_vxlan.ts';
 import { startMeter } from './meter.ts';
 import { countable, createMixed, type Mixed } from './mixed.ts';
 import { missing } from './requirements.ts';
@@ -22,7 +23,7 @@ for (const GBP of [true, false]) {
   describe(`GBP ${GBP}`, { skip }, () => {
     let mixed: Mixed;
     before(async () => {
-      mixed = await createMixed(LAB, { GBP });
+      mixed = await createMixed(LAB, vxlanWith({ GBP }), flannelVxlan({ GBP }));
       const { lab, a, b, flannel } = mixed;
       for (const { host } of [a, b, flannel]) await markAndCount(host);
       for (const router of ['router1', 'router2']) await countPolicies(lab.node(router));

@@ -1,26 +1,10 @@
-/** Kernel mode over real namespaces: the same cases in every lab of its table. */
-import { after, before, describe } from 'node:test';
-import { kernelMode } from './cases/kernel_mode.ts';
-import { createNetwork, type Network } from './network.ts';
-import { missing } from './requirements.ts';
-import { KERNEL_ROWS } from './rows.ts';
-import { buildTools } from './senders.ts';
+import { VXLAN_KERNEL } from '../carriers/vxlan.ts';
+import { testCarrier } from './suite.ts';
 
-const skip = await missing();
-
-before(() => skip || buildTools());
-
-for (const row of KERNEL_ROWS) {
-  describe(row.name, { skip }, () => {
-    let created: Network | undefined;
-    before(async () => {
-      created = await createNetwork({ name: 'kernelmode', ...row.options });
-    });
-    after(() => created?.lab.destroy());
-
-    kernelMode(() => {
-      if (!created) throw new Error(`the lab of '${row.name}' could not be made`);
-      return created;
-    }, row);
-  });
-}
+testCarrier(VXLAN_KERNEL, [
+  'flat',
+  'routed',
+  'routed, MTU 9000',
+  'routed, a hop of 1400 between',
+  'flat, wire',
+]);

@@ -130,7 +130,7 @@ async function createMixed(options: Partial<LabOptions>): Promise<Mixed> {
     await putFlannelLease(lab.etcd, peer);
     await Promise.all(ours.map((host) => host.tartan(['join'])));
     await Promise.all(ours.map((host) => host.tartan(['join']).then(() => attachPods(host))));
-    const members = await Promise.all(ours.map(describeMember));
+    const members = await Promise.all(ours.map((host) => describeMember(host)));
     for (const { subnet, host, vtepMac } of members) {
       await addFlannelPeer(flannel, { subnet, publicIp: host.address, vtepMac });
     }

@@ -1,17 +1,14 @@
 /** A lab whose hosts have joined, in the words of the dataplane's tests. */
 import assert from 'node:assert/strict';
 import type { Host } from '../../lab/host.ts';
-import { createLab, joinAll, type Lab, NETWORK_CONFIG } from '../../lab/lab.ts';
+import { createLab, joinAll, type Lab } from '../../lab/lab.ts';
 import type { Namespace } from '../../lab/namespace.ts';
 import type { LabOptions } from '../../lab/options.ts';
 import { hostDevice, type Pod } from '../../lab/pod.ts';
 import { waitForPing } from '../../lab/traffic.ts';
 import type { JoinReport } from '../../src/agent/join.ts';
-
-export const DEVICE = 'flannel.1';
-
-/** VXLAN over IPv4. */
-export const OVERHEAD = 50;
+import { type Carrier, isFast } from '../carriers/contract.ts';
+import { VXLAN } from '../carriers/vxlan.ts';
 
 /** A host that has joined. */
 export interface Member {
@@ -20,10 +17,13 @@ export interface Member {
   readonly pod: Pod;
   /** `10.5.52.0/24` */
   readonly subnet: string;
-  /** The host's own address in the overlay: `10.5.52.0`. */
+  /** The host's own address in the overlay: `10.5.52.0`; the gateway where it has none. */
   readonly overlayAddress: string;
+  /** What the host's packets to other hosts' pods come from. */
+  readonly speaksFrom: string;
   /** The pod's gateway: `10.5.52.1`. */
   readonly gateway: string;
+  /** Of the overlay device; empty where there is none. */
   readonly vtepMac: string;
   /** Of the overlay. */
   readonly mtu: number;
@@ -31,6 +31,7 @@ export interface Member {
 
 export interface Network {
   readonly lab: Lab;
+  readonly carrier: Carrier;
   readonly members: readonly Member[];
   readonly a: Member;
   readonly b: Member;
@@ -39,30 +40,25 @@ export interface Network {
   readonly stranger: { readonly namespace: Namespace; readonly address: string };
 }
 
-/** The network's config with FastPath on. */
-export const FAST_CONFIG = {
-  ...NETWORK_CONFIG,
-  Backend: { ...NETWORK_CONFIG.Backend, FastPath: true },
-} as const;
-
-/**
- * Builds the lab, joins three hosts, and waits until their pods reach each other.
- * @param isFast with FastPath, and every pod an endpoint
- */
+/** Builds the lab, joins three hosts, and waits until their pods reach each other. */
 export async function createNetwork(
   options: LabOptions,
-  isFast = false,
-  config: object = isFast ? FAST_CONFIG : NETWORK_CONFIG,
+  carrier: Carrier = VXLAN,
 ): Promise<Network> {
-  const lab = await createLab(options);
+  const lab = await createLab({
+    ...options,
+    ...(carrier.mode === 'kernel' && { kernelHosts: ['a', 'b', 'c'] }),
+  });
   try {
-    await joinAll(lab, config);
-    if (isFast) await Promise.all(lab.hosts.map(makeEndpoints));
-    const members = await Promise.all(lab.hosts.map(describeMember));
+    await joinAll(lab, carrier.config);
+    if (isFast(carrier)) await Promise.all(lab.hosts.map(makeEndpoints));
+    const members = await Promise.all(lab.hosts.map((host) => describeMember(host, carrier)));
     await Promise.all(
       members.flatMap((from) => members.map((to) => waitForPing(from.pod, to.pod.address))),
     );
-    return networkOf(lab, members);
+    const network = networkOf(lab, members, carrier);
+    if (carrier.tunnel === null) await showTheWay(network);
+    return network;
   } catch (error) {
     await lab.destroy();
     throw error;
@@ -76,41 +72,47 @@ export async function makeEndpoints(host: Host): Promise<void> {
   }
 }
 
-export function networkOf(lab: Lab, members: readonly Member[]): Network {
+export function networkOf(lab: Lab, members: readonly Member[], carrier: Carrier = VXLAN): Network {
   const [a, b, c] = members;
   assert(a && b && c, 'three hosts');
   const { node, address } = lab.topology.service;
-  return { lab, members, a, b, c, stranger: { namespace: lab.node(node), address } };
+  return { lab, carrier, members, a, b, c, stranger: { namespace: lab.node(node), address } };
+}
+
+/** Where packets travel as they are, a stranger can send to the pods once it has the routes. */
+async function showTheWay({ members, stranger }: Network): Promise<void> {
+  const routes = members.map(({ subnet, host }) => `ip route add ${subnet} via ${host.address}`);
+  await stranger.namespace.shell(routes.join('\n'));
 }
 
 /** Joins once more, which must change nothing, and takes the facts from the report. */
-export function describeMember(host: Host): Promise<Member> {
-  return describeMemberBy(DEVICE, host);
-}
-
-/** The same for a network whose device has another name. */
-export async function describeMemberBy(device: string, host: Host): Promise<Member> {
+export async function describeMember(
+  host: Host,
+  carrier: Pick<Carrier, 'device'> = VXLAN,
+): Promise<Member> {
   const report = await join(host);
   assert.equal(report.changed, false, `host ${host.name} had joined already`);
-  return memberOf(host, report, device);
+  return memberOf(host, report, carrier);
 }
 
 export async function memberOf(
   host: Host,
   { subnet, mtu }: JoinReport,
-  device = DEVICE,
+  { device }: Pick<Carrier, 'device'> = VXLAN,
 ): Promise<Member> {
   const [pod] = host.pods;
   assert(pod);
-  const overlayAddress = subnet.replace(/\/\d+$/, '');
+  const first = subnet.replace(/\/\d+$/, '');
+  const gateway = first.replace(/\d+$/, (last) => `${Number(last) + 1}`);
   return {
     name: host.name,
     host,
     pod,
     subnet,
-    overlayAddress,
-    gateway: overlayAddress.replace(/\d+$/, (last) => `${Number(last) + 1}`),
-    vtepMac: await macOf(host, device),
+    overlayAddress: device === null ? gateway : first,
+    speaksFrom: device === null ? host.address : first,
+    gateway,
+    vtepMac: device === null ? '' : await macOf(host, device),
     mtu,
   };
 }

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ping } from '../../lab/traffic.ts';
+import { flannelVxlan, type VxlanOptions, vxlanWith } from '../carriers/flannel_vxlan.ts';
 import { countDuring } from './meter.ts';
-import { countable, createMixed, type Mixed, type VxlanOptions } from './mixed.ts';
+import { countable, createMixed, type Mixed } from './mixed.ts';
 import { missing } from './requirements.ts';
 import { buildTools, sendDatagrams, sendTcp } from './senders.ts';
 
@@ -23,7 +24,7 @@ for (const options of CASES) {
   describe(JSON.stringify(options), { skip }, () => {
     let mixed: Mixed;
     before(async () => {
-      mixed = await createMixed({ name: 'options' }, options);
+      mixed = await createMixed({ name: 'options' }, vxlanWith(options), flannelVxlan(options));
     });
     after(() => mixed?.lab.destroy());
 

@@ -1,10 +1,8 @@
-/** IPv4 packets built by hand: what a peer, a stranger or an attacker may send. Ports and VNIs are numbers. */
+/** IPv4 packets built by hand: what a peer, a stranger or an attacker may send. Ports are numbers. */
 import { parseIpv4 } from '../../src/net/ipv4.ts';
-import { parseMac } from '../../src/net/mac.ts';
 
 export const ICMP = 1;
 export const UDP = 17;
-export const VXLAN_PORT = 8472;
 const IPV4_HEADER = 20;
 const MORE_FRAGMENTS = 0x2000;
 
@@ -65,24 +63,6 @@ export function icmpError(type: number, code: number, about: Buffer, rest = 0): 
   const message = Buffer.concat([header, about.subarray(0, IPV4_HEADER + 8)]);
   message.writeUInt16BE(checksum(message), 2);
   return message;
-}
-
-export interface VxlanFields {
-  readonly vni?: number;
-  readonly destinationMac: string;
-  readonly etherType?: number;
-  readonly payload: Buffer;
-}
-
-/** VXLAN and inner Ethernet header (RFC 7348) before a packet. */
-export function vxlan({ vni = 1, destinationMac, etherType = 0x0800, payload }: VxlanFields) {
-  const header = Buffer.alloc(8 + 14);
-  header[0] = 0x08;
-  header.writeUIntBE(vni, 4, 3);
-  Buffer.from(parseMac(destinationMac)).copy(header, 8);
-  Buffer.from([0x02, 0, 0, 0, 0, 1]).copy(header, 14);
-  header.writeUInt16BE(etherType, 20);
-  return Buffer.concat([header, payload]);
 }
 
 /** The packet in two fragments, the first with so many bytes (a multiple of 8) of its payload. */

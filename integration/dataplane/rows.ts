@@ -1,83 +1,64 @@
-/** The labs that the dataplane is tested in. */
+/** The labs that the dataplane is tested in. With a carrier, a lab makes a row. */
 import type { LabOptions } from '../../lab/options.ts';
 import { PATIENCE } from '../../lab/patience.ts';
+import type { Carrier } from '../carriers/contract.ts';
 
 /** What runs in a row: `everything`, or `sizes`: only what may depend on the size and shape of packets. */
 export type Scope = 'everything' | 'sizes';
 
-export interface Row {
-  readonly name: string;
+interface LabRow {
   readonly options: Omit<LabOptions, 'name'>;
   readonly scope: Scope;
   /** The hosts' underlay interfaces leave checksums to the CPU, which then verifies every one that arrives. */
   readonly isWithoutChecksums?: boolean;
   /** Also tried where everything is slow: between them they have each kind of underlay. */
   readonly isTelling?: boolean;
-  /** FastPath is on, and every pod an endpoint. */
-  readonly isFast?: boolean;
 }
 
-const kernelHosts = ['a', 'b', 'c'];
+export interface Row extends LabRow {
+  readonly name: string;
+  readonly carrier: Carrier;
+}
 
-/** In kernel mode, where nothing is counted or checked: cases of its own. */
-export const KERNEL_ROWS: readonly Row[] = [
-  { name: 'kernel mode, flat', options: { underlay: 'flat', kernelHosts }, scope: 'everything' },
-  {
-    name: 'kernel mode, routed',
-    options: { underlay: 'routed', kernelHosts },
-    scope: 'everything',
-  },
-  {
-    name: 'kernel mode, routed, MTU 9000',
-    options: { underlay: 'routed', mtu: 9000, kernelHosts },
-    scope: 'sizes',
-  },
-  {
-    name: 'kernel mode, routed, a hop of 1400 between',
-    options: { underlay: 'routed', pathMtu: 1400, kernelHosts },
-    scope: 'sizes',
-  },
-  {
-    name: 'kernel mode, flat, wire',
-    options: { underlay: 'flat', wire: true, kernelHosts },
-    scope: 'sizes',
-  },
-];
-
-export const DEFAULT_ROWS: readonly Row[] = [
-  { name: 'flat', options: { underlay: 'flat' }, scope: 'everything', isTelling: true },
-  { name: 'routed', options: { underlay: 'routed' }, scope: 'everything' },
-  { name: 'flat, MTU 9000', options: { underlay: 'flat', mtu: 9000 }, scope: 'sizes' },
-  { name: 'routed, MTU 9000', options: { underlay: 'routed', mtu: 9000 }, scope: 'sizes' },
-  {
-    name: 'routed, a hop of 1400 between',
+const LABS = {
+  flat: { options: { underlay: 'flat' }, scope: 'everything', isTelling: true },
+  routed: { options: { underlay: 'routed' }, scope: 'everything' },
+  'flat, MTU 9000': { options: { underlay: 'flat', mtu: 9000 }, scope: 'sizes' },
+  'routed, MTU 9000': { options: { underlay: 'routed', mtu: 9000 }, scope: 'sizes' },
+  'routed, a hop of 1400 between': {
     options: { underlay: 'routed', pathMtu: 1400 },
     scope: 'sizes',
     isTelling: true,
   },
-  {
-    name: 'flat, wire',
+  'flat, wire': {
     options: { underlay: 'flat', wire: true },
     scope: 'sizes',
     isTelling: true,
   },
-  { name: 'routed, wire', options: { underlay: 'routed', wire: true }, scope: 'sizes' },
-  {
-    name: 'flat, wire, checksums by the CPU',
+  'routed, wire': { options: { underlay: 'routed', wire: true }, scope: 'sizes' },
+  'flat, wire, checksums by the CPU': {
     options: { underlay: 'flat', wire: true },
     scope: 'sizes',
     isWithoutChecksums: true,
   },
-];
+} as const satisfies Record<string, LabRow>;
 
-/** What does not hold with FastPath says so in its case: by what is counted, or by who answers. */
-export const FAST_ROWS: readonly Row[] = DEFAULT_ROWS.map((row) => ({
-  ...row,
-  name: `FastPath, ${row.name}`,
-  isFast: true,
-}));
+export type LabName = keyof typeof LABS;
 
-/** The rows of a list in which everything is tested, or those that are about sizes alone; fewer where all is slow. */
-export function rowsOf(rows: readonly Row[], scope: Scope): Row[] {
+/** All labs that a carrier can be in. */
+export function labsFor({ isFlatOnly }: Carrier): LabName[] {
+  const names = Object.keys(LABS) as LabName[];
+  return names.filter((lab) => !isFlatOnly || LABS[lab].options.underlay === 'flat');
+}
+
+/** A carrier in some of the labs. */
+export function rowsOf(carrier: Carrier, labs: readonly LabName[]): Row[] {
+  const impossible = labs.find((lab) => !labsFor(carrier).includes(lab));
+  if (impossible) throw new Error(`${carrier.name} cannot be in the lab '${impossible}'`);
+  return labs.map((lab) => ({ ...LABS[lab], name: `${carrier.name}, ${lab}`, carrier }));
+}
+
+/** Those of a scope; fewer where all is slow. */
+export function select(rows: readonly Row[], scope: Scope): Row[] {
   return rows.filter((row) => row.scope === scope && (PATIENCE === 1 || row.isTelling));
 }

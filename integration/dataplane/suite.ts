@@ -1,24 +1,27 @@
-/** The dataplane over real namespaces: the same cases in every lab of a list. */
+/** The dataplane over real namespaces: the same cases with every carrier, in every lab of a list. */
 import { after, before, describe } from 'node:test';
 import { UNDERLAY_DEVICE } from '../../lab/topology.ts';
+import type { Carrier } from '../carriers/contract.ts';
 import { between } from './cases/between.ts';
 import { bystanders } from './cases/bystanders.ts';
 import { carriage } from './cases/carriage.ts';
 import { forgeries } from './cases/forgeries.ts';
+import { kernelMode } from './cases/kernel_mode.ts';
 import { marks } from './cases/marks.ts';
 import { mishaps } from './cases/mishaps.ts';
 import { sizes } from './cases/sizes.ts';
 import { createNetwork, type Network } from './network.ts';
 import { missing } from './requirements.ts';
-import type { Row } from './rows.ts';
+import { type LabName, type Row, rowsOf, type Scope, select } from './rows.ts';
 import { buildTools } from './senders.ts';
 
 const skip = await missing();
 
 /** Each file has some of the labs, so that several machines can share them. */
-export function testRows(rows: readonly Row[]): void {
+export function testCarrier(carrier: Carrier, labs: readonly LabName[], scope?: Scope): void {
+  const rows = rowsOf(carrier, labs);
   before(() => skip || buildTools());
-  for (const row of rows) testRow(row);
+  for (const row of scope ? select(rows, scope) : rows) testRow(row);
 }
 
 function testRow(row: Row): void {
@@ -29,20 +32,25 @@ function testRow(row: Row): void {
       return created;
     };
     before(async () => {
-      created = await createNetwork({ name: 'dataplane', ...row.options }, row.isFast);
+      created = await createNetwork({ name: 'dataplane', ...row.options }, row.carrier);
       if (!row.isWithoutChecksums) return;
       const argv = ['ethtool', '-K', UNDERLAY_DEVICE, 'rx', 'off', 'tx', 'off'];
       await Promise.all(created.lab.hosts.map((host) => host.exec(argv)));
     });
     after(() => created?.lab.destroy());
 
-    carriage(network, row);
-    sizes(network, row);
-    if (row.scope === 'sizes') return;
-    between(network, row);
-    marks(network, row);
-    forgeries(network, row);
-    mishaps(network);
-    bystanders(network);
+    if (row.carrier.mode === 'kernel') kernelMode(network, row);
+    else byPrograms(network, row);
   });
+}
+
+function byPrograms(network: () => Network, row: Row): void {
+  carriage(network, row);
+  sizes(network, row);
+  if (row.scope === 'sizes') return;
+  between(network, row);
+  marks(network, row);
+  forgeries(network, row);
+  mishaps(network, row);
+  bystanders(network, row);
 }

@@ -1,11 +1,11 @@
 /** What is on the wire, as tcpdump sees it: every checksum is valid, outside and inside, and so is each TOS octet. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { NETWORK_CONFIG } from '../../lab/lab.ts';
 import { hostDevice } from '../../lab/pod.ts';
 import { ping } from '../../lab/traffic.ts';
+import { VXLAN } from '../carriers/vxlan.ts';
 import { captureDuring, faultsIn } from './capture.ts';
-import { createNetwork, DEVICE, type Network } from './network.ts';
+import { createNetwork, type Network } from './network.ts';
 import { ipv4, udp } from './packets.ts';
 import { missing } from './requirements.ts';
 import { buildTools, sendDatagrams, sendRaw, sendTcp } from './senders.ts';
@@ -15,13 +15,16 @@ const skip = await missing('tcpdump');
 before(() => skip || buildTools());
 
 /** The port by which tcpdump knows VXLAN, and looks into it. */
-const CONFIG = { ...NETWORK_CONFIG, Backend: { Type: 'vxlan', Port: 4789 } };
+const CARRIER = {
+  ...VXLAN,
+  config: { ...VXLAN.config, Backend: { Type: 'vxlan', Port: 4789 } },
+};
 
 describe('on the wire, of hosts whose interfaces leave nothing undone', { skip }, () => {
   let network: Network;
   before(async () => {
     const lab = { name: 'checksums', underlay: 'routed', wire: true } as const;
-    network = await createNetwork(lab, false, CONFIG);
+    network = await createNetwork(lab, CARRIER);
     const { a, b } = network;
     // What is merged after it has arrived has another checksum: each packet is to be seen as it was on the wire.
     await router().exec(['ethtool', '-K', PORT, 'gro', 'off']);
@@ -85,7 +88,7 @@ describe('on the wire, of hosts whose interfaces leave nothing undone', { skip }
       const seen = [...sent.matchAll(/\(tos (0x[0-9a-f]+),/g)].map(([, found]) => Number(found));
       assert(seen.length >= 4, sent);
       assert.deepEqual(seen, Array.from({ length: seen.length / 2 }, () => [ecn, tos]).flat());
-      const delivered = await captureDuring(b.host, { device: DEVICE, filter: 'icmp' }, () =>
+      const delivered = await captureDuring(b.host, { device: 'flannel.1', filter: 'icmp' }, () =>
         a.pod.exec(argv),
       );
       const arrived = [...delivered.matchAll(/\(tos (0x[0-9a-f]+),/g)];
@@ -99,7 +102,7 @@ describe('on the wire, of hosts whose interfaces leave nothing undone', { skip }
       const outside = { device: PORT, filter: 'udp port 4789 or ip[6:2] & 0x1fff != 0' };
       let delivered = '';
       const sent = await captureDuring(router(), outside, async () => {
-        const inside = { device: DEVICE, filter: 'ip' };
+        const inside = { device: 'flannel.1', filter: 'ip' };
         delivered = await captureDuring(b.host, inside, async () => {
           await send(network);
           // What is behind the last packet of interest: tcpdump has seen that one.

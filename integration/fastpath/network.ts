@@ -5,22 +5,20 @@ import type { LabOptions } from '../../lab/options.ts';
 import { hostDevice } from '../../lab/pod.ts';
 import { waitForPing } from '../../lab/traffic.ts';
 import type { EndpointAdded } from '../../src/agent/endpoint.ts';
-import { describeMember, FAST_CONFIG, type Network, networkOf } from '../dataplane/network.ts';
+import type { Carrier } from '../carriers/contract.ts';
+import { describeMember, type Network, networkOf } from '../dataplane/network.ts';
 
-/** Three hosts; `endpoints`: those whose pods are endpoints, by name; default all. */
-export async function createFastNetwork(
-  options: LabOptions,
-  endpoints: readonly string[] = ['a', 'b', 'c'],
-): Promise<Network> {
+/** Three hosts. */
+export async function createFastNetwork(options: LabOptions, carrier: Carrier): Promise<Network> {
   const lab = await createLab(options);
   try {
-    await joinAll(lab, FAST_CONFIG);
-    for (const host of lab.hosts) if (endpoints.includes(host.name)) await addEndpoints(host);
-    const members = await Promise.all(lab.hosts.map(describeMember));
+    await joinAll(lab, carrier.config);
+    for (const host of lab.hosts) await addEndpoints(host);
+    const members = await Promise.all(lab.hosts.map((host) => describeMember(host, carrier)));
     // Each pod must have sent something: its MAC is learned from that.
     const pods = lab.hosts.flatMap((host) => host.pods);
     for (const from of pods) await Promise.all(pods.map((to) => waitForPing(from, to.address)));
-    return networkOf(lab, members);
+    return networkOf(lab, members, carrier);
   } catch (error) {
     await lab.destroy();
     throw error;

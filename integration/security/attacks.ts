@@ -1,7 +1,8 @@
 /** What must not get in, and by which counter it is told. */
 import type { CounterName } from '../../src/bpf/counters.ts';
-import { ECN, ETHERTYPE } from '../bpf/packets.ts';
+import { ECN } from '../bpf/packets.ts';
 import type { Changes } from '../bpf/scene.ts';
+import type { Tunnel } from '../carriers/contract.ts';
 import { type Network, unheldAddress } from '../dataplane/network.ts';
 
 export interface Attack {
@@ -36,8 +37,7 @@ const inner = (name: string, counter: CounterName, fields: Partial<Inner>): Atta
   change: () => ({ inner: fields }),
 });
 
-/** By either way of receiving. */
-export const INNER_ATTACKS: readonly Attack[] = [
+const INNER: readonly Attack[] = [
   from("in another peer's subnet", 'drop_spoofed_source', ({ a }) => a.pod.address),
   from("in the receiver's own subnet", 'drop_spoofed_source', ({ b }) => b.gateway),
   from('that is the receiving pod', 'drop_spoofed_source', ({ b }) => b.pod.address),
@@ -55,22 +55,6 @@ export const INNER_ATTACKS: readonly Attack[] = [
   inner('an inner header of 4 words', 'drop_not_ipv4', { headerWords: 4 }),
   inner('an inner length beyond the packet', 'drop_length', { totalLength: 1000 }),
   inner('an inner length below its header', 'drop_length', { totalLength: 19 }),
-  ...(['arp', 'ipv6'] as const).map(
-    (type): Attack => ({
-      name: `inner ${type}`,
-      counter: 'drop_not_ipv4',
-      // Long enough for an IPv6 header, or the kernel would drop it for its length.
-      change: () => ({
-        innerEthernet: { type: ETHERTYPE[type] },
-        payload: Buffer.alloc(60),
-      }),
-    }),
-  ),
-  {
-    name: "another peer's MAC",
-    counter: 'drop_wrong_mac',
-    change: ({ a }) => ({ innerEthernet: { destination: a.vtepMac } }),
-  },
   {
     name: 'a stranger',
     counter: 'drop_unknown_peer',
@@ -84,20 +68,12 @@ export const INNER_ATTACKS: readonly Attack[] = [
   },
 ];
 
-/** Of the outer headers: what of it is not whole and plain is the kernel's to judge. */
-export const OUTER_ATTACKS: readonly Attack[] = [
+const OUTER: readonly Attack[] = [
   {
     name: 'congestion for a packet that cannot carry it',
     counter: 'drop_congestion',
     change: () => ({ outer: { tos: ECN.congested } }),
   },
-  { name: 'another VNI', counter: 'other_vni', change: () => ({ vxlan: { vni: 2 } }) },
-  {
-    name: 'unknown flags',
-    counter: 'other_vni',
-    change: () => ({ vxlan: { flags: 0x0c00_0000 } }),
-  },
-  { name: 'no VNI', counter: 'other_vni', change: () => ({ vxlan: { flags: 0 } }) },
   {
     name: 'a wrong checksum',
     counter: 'drop_checksum',
@@ -118,3 +94,13 @@ export const OUTER_ATTACKS: readonly Attack[] = [
     }),
   ),
 ];
+
+/** By either way of receiving. */
+export function innerAttacks({ flaws }: Tunnel): Attack[] {
+  return [...INNER, ...flaws.filter(({ isOuter }) => !isOuter)];
+}
+
+/** Of the outer headers: what of it is not whole and plain is the kernel's to judge. */
+export function outerAttacks({ flaws }: Tunnel): Attack[] {
+  return [...OUTER, ...flaws.filter(({ isOuter }) => isOuter)];
+}

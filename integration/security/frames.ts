@@ -1,24 +1,15 @@
 /** Frames that `c`, a peer of `b`, or somebody in its place puts on the underlay. */
 import { UNDERLAY_DEVICE } from '../../lab/topology.ts';
-import {
-  ethernet,
-  type Ipv4Fields,
-  icmp,
-  ipv4,
-  LENGTH,
-  PROTOCOL,
-  udp,
-  vxlan,
-} from '../bpf/packets.ts';
+import { ethernet, type Ipv4Fields, icmp, ipv4, LENGTH, PROTOCOL, udp } from '../bpf/packets.ts';
 import type { Changes } from '../bpf/scene.ts';
+import type { Tunnel } from '../carriers/contract.ts';
 import type { Network } from '../dataplane/network.ts';
 
-const VNI = 1;
-const PORT = 8472;
 const SENDER_MAC = '02:ee:00:00:00:66';
 
 export interface Scene {
   readonly network: Network;
+  readonly tunnel: Tunnel;
   /** Of `b`'s underlay interface. */
   readonly receiverMac: string;
 }
@@ -28,7 +19,9 @@ export async function describeScene(network: Network): Promise<Scene> {
   const { stdout } = await network.b.host.exec(argv);
   const [link] = JSON.parse(stdout) as { address: string }[];
   if (!link) throw new Error(`${network.b.name} has no ${UNDERLAY_DEVICE}`);
-  return { network, receiverMac: link.address };
+  const { tunnel } = network.carrier;
+  if (!tunnel) throw new Error(`${network.carrier.name} has no tunnel to forge packets of`);
+  return { network, tunnel, receiverMac: link.address };
 }
 
 /** An ICMP echo reply: nobody answers it. */
@@ -48,7 +41,7 @@ function outerFields({ network: { b, c } }: Scene, changes: Changes): Ipv4Fields
 }
 
 /** What stands behind the outer IP header. */
-function datagram({ network: { b, c } }: Scene, changes: Changes): Buffer {
+function datagram({ network: { b, c }, tunnel }: Scene, changes: Changes): Buffer {
   const inner = ipv4(
     {
       source: c.pod.address,
@@ -58,13 +51,9 @@ function datagram({ network: { b, c } }: Scene, changes: Changes): Buffer {
     },
     changes.payload ?? probe('forged'),
   );
-  const frame = ethernet(
-    { destination: b.vtepMac, source: SENDER_MAC, ...changes.innerEthernet },
-    inner,
-  );
   return udp(
-    { source: 40_000, destination: PORT, ...changes.udp },
-    vxlan({ vni: VNI, ...changes.vxlan }, frame),
+    { source: 40_000, destination: tunnel.port, ...changes.udp },
+    tunnel.wrap(inner, b.vtepMac, changes),
   );
 }
 
@@ -100,15 +89,21 @@ export function forgeFragments(
 
 /** By what way a packet reaches the inside. */
 export const WAYS = {
-  whole: { isFast: true, build: (scene: Scene, changes: Changes) => [forge(scene, changes)] },
+  whole: {
+    isFast: true,
+    isOpen: () => true,
+    build: (scene: Scene, changes: Changes) => [forge(scene, changes)],
+  },
   'with IP options': {
     isFast: false,
+    isOpen: ({ takesOptions }: Tunnel) => takesOptions,
     build: (scene: Scene, changes: Changes) => [
       forge(scene, { ...changes, outer: { options: Buffer.alloc(4, 1), ...changes.outer } }),
     ],
   },
   'in fragments, the first without inner headers': {
     isFast: false,
+    isOpen: () => true,
     build: (scene: Scene, changes: Changes) =>
       forgeFragments(scene, changes, (length) => [
         [0, 16],
@@ -117,6 +112,9 @@ export const WAYS = {
   },
   'in the smallest fragments, backwards': {
     isFast: false,
+    /** The first piece comes last, and waits in vain. */
+    isWaiting: true,
+    isOpen: ({ gathers }: Tunnel) => gathers === 'in any order',
     build: (scene: Scene, changes: Changes) =>
       forgeFragments(scene, changes, (length) =>
         Array.from({ length: Math.ceil(length / 8) }, (_, at): Piece => {
@@ -129,6 +127,6 @@ export const WAYS = {
 export type Way = (typeof WAYS)[keyof typeof WAYS];
 
 /** The inner packet of a frame that {@link forge} made. */
-export function innerPacket(frame: Buffer): Buffer {
-  return frame.subarray(LENGTH.ethernet + LENGTH.overhead);
+export function innerPacket({ network: { carrier } }: Scene, frame: Buffer): Buffer {
+  return frame.subarray(LENGTH.ethernet + carrier.overhead);
 }

@@ -3,19 +3,22 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { waitFor } from '../../../lab/ready.ts';
 import { ping } from '../../../lab/traffic.ts';
+import { tally } from '../../carriers/tally.ts';
 import { countDuring, startMeter } from '../meter.ts';
 import { type Network, unheldAddress } from '../network.ts';
 import type { Row } from '../rows.ts';
 import { sendTcp, startTcpProxy } from '../senders.ts';
+import { readSnmp } from '../snmp.ts';
 
 const MEGABYTES = 20;
 
-export function between(network: () => Network, { isFast }: Row): void {
+export function between(network: () => Network, row: Row): void {
+  const { carrier } = row;
   it('traceroute shows each host once', async () => {
     const { a, c } = network();
     const { stdout } = await a.pod.exec(['traceroute', '-n', '-q', '1', '-w', '2', c.pod.address]);
     const hops = [...stdout.matchAll(/^ *\d+ {2}(\S+)/gm)].map(([, hop]) => hop);
-    assert.deepEqual(hops, [a.gateway, c.overlayAddress, c.pod.address], stdout);
+    assert.deepEqual(hops, [a.gateway, c.speaksFrom, c.pod.address], stdout);
   });
 
   it('a pod that proxies connects two others', async () => {
@@ -48,15 +51,19 @@ END`);
         return middle?.sent?.c === last?.received?.b && middle?.sent?.a === first?.received?.b;
       });
       const counted = meter.read();
-      // FastPath tries first, and leaves it to the host.
-      const reasons = ['slow_send_room', ...(isFast ? ['host_room'] : [])];
-      assert.deepEqual(Object.keys(counted.b?.other ?? {}), reasons);
+      assert.deepEqual(Object.keys(counted.b?.other ?? {}), carrier.programs?.sentOn ?? []);
       assert.deepEqual([counted.a?.other, counted.c?.other], [undefined, undefined]);
     } finally {
       await b.pod.shell('nft delete table ip router; echo 0 >/proc/sys/net/ipv4/ip_forward');
     }
   });
 
+  if (carrier.device === null) toNobodyByOtherRoutes(network);
+  else toNobodyByTheOverlay(network, row);
+}
+
+/** The whole network is routed into the overlay. */
+function toNobodyByTheOverlay(network: () => Network, { carrier }: Row): void {
   it('nobody holds the subnet: the pod is told, and the drop is counted', async () => {
     const { a } = network();
     const address = unheldAddress(network());
@@ -67,7 +74,8 @@ END`);
       const vtep = address.replace(/\.7$/, '.0');
       assert.match(stdout, new RegExp(`From ${vtep} .*Destination Host Unreachable`));
     });
-    assert.deepEqual(counted, { a: { other: { drop_no_peer: 1, answer_unreachable: 1 } } });
+    const told = { a: { other: { drop_no_peer: 1, answer_unreachable: 1 } } };
+    assert.deepEqual(counted, tally(carrier, told));
   });
 
   it('nobody holds the subnet: a connection fails at once', async () => {
@@ -76,5 +84,20 @@ END`);
     const { stdout } = await a.pod.exec([process.execPath, '-e', script], { limitSeconds: 5 });
     assert.match(stdout, /EHOSTUNREACH/);
     assert.equal(await ping(a.pod, network().c.pod.address), 1);
+  });
+}
+
+/** Nothing but the peers' subnets has a route of ours. */
+function toNobodyByOtherRoutes(network: () => Network): void {
+  it('nobody holds the subnet: it goes where the host’s other routes lead', async () => {
+    const { a, stranger } = network();
+    const before = await readSnmp(stranger.namespace);
+    const counted = await countDuring(network(), async () => {
+      assert.equal(await ping(a.pod, unheldAddress(network())), 0);
+    });
+    const after = await readSnmp(stranger.namespace);
+    // The host's gateway, which forwards nothing.
+    assert.equal(after('Ip.InAddrErrors') - before('Ip.InAddrErrors'), 1);
+    assert.deepEqual(counted, {});
   });
 }

@@ -1,9 +1,10 @@
-/** Every packet is carried by our programs, and counted once at each end. */
+/** Every packet is carried, and counted once at each end where our programs see it. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { namespacesOf } from '../../../lab/names.ts';
 import { processesIn } from '../../../lab/proc.ts';
 import { ping } from '../../../lab/traffic.ts';
+import { exchange, exchangeWithHosts, tally } from '../../carriers/tally.ts';
 import { countDuring } from '../meter.ts';
 import { join, type Network } from '../network.ts';
 import type { Row } from '../rows.ts';
@@ -11,7 +12,7 @@ import { sendDatagrams } from '../senders.ts';
 
 const COUNT = 20;
 
-export function carriage(network: () => Network, { isFast }: Row): void {
+export function carriage(network: () => Network, { carrier }: Row): void {
   it('join has ended and left no process, and packets flow', async () => {
     const { lab, a, c } = network();
     assert.deepEqual(processesIn(namespacesOf(lab.name)), []);
@@ -25,7 +26,7 @@ export function carriage(network: () => Network, { isFast }: Row): void {
       assert.deepEqual(
         { mode, peers, changed, subnet: report.subnet, publicIp: report.publicIp },
         {
-          mode: isFast ? 'fastpath' : 'default',
+          mode: carrier.mode,
           peers: 2,
           changed: false,
           subnet,
@@ -53,7 +54,8 @@ export function carriage(network: () => Network, { isFast }: Row): void {
       sent: { [one]: COUNT, [other]: COUNT },
       received: { [one]: COUNT, [other]: COUNT },
     });
-    assert.deepEqual(counted, { a: both('b', 'c'), b: both('a', 'c'), c: both('a', 'b') });
+    const all = { a: both('b', 'c'), b: both('a', 'c'), c: both('a', 'b') };
+    assert.deepEqual(counted, tally(carrier, all));
   });
 
   it('a burst of UDP counts once at each end', async () => {
@@ -62,22 +64,28 @@ export function carriage(network: () => Network, { isFast }: Row): void {
       const { intact } = await sendDatagrams(a.pod, b.pod, { count: 500, bytes: 1000 });
       assert.equal(intact, 500);
     });
-    assert.deepEqual(counted, { a: { sent: { b: 500 } }, b: { received: { a: 500 } } });
+    const burst = { a: { sent: { b: 500 } }, b: { received: { a: 500 } } };
+    assert.deepEqual(counted, tally(carrier, burst));
   });
 
   it('host → remote pod, pod → remote host, host → host, over overlay addresses', async () => {
     const { a, b } = network();
     const ways = [
-      { from: a.host, to: b.pod.address },
-      { from: a.pod, to: b.overlayAddress },
-      { from: a.pod, to: b.gateway },
+      { from: a.host, to: b.pod.address, isToPod: true },
+      { from: a.pod, to: b.overlayAddress, isFromPod: true },
+      { from: a.pod, to: b.gateway, isFromPod: true },
       { from: a.host, to: b.overlayAddress },
     ];
-    for (const { from, to } of ways) {
+    for (const { from, to, isFromPod = false, isToPod = false } of ways) {
       const counted = await countDuring(network(), async () => {
         assert.equal(await ping(from, to, { count: 3 }), 3, `${from.namespace} → ${to}`);
       });
-      assert.deepEqual(counted, exchange('a', 'b', 3), `${from.namespace} → ${to}`);
+      const [one, other] = [
+        { name: 'a', isPod: isFromPod },
+        { name: 'b', isPod: isToPod },
+      ];
+      const expected = exchangeWithHosts(carrier, one, other, 3);
+      assert.deepEqual(counted, expected, `${from.namespace} → ${to}`);
     }
   });
 
@@ -90,14 +98,6 @@ export function carriage(network: () => Network, { isFast }: Row): void {
     const counted = await countDuring(network(), async () => {
       assert.equal(await ping(a.pod, c.pod.address), 1);
     });
-    assert.deepEqual(counted, exchange('a', 'c', 1));
+    assert.deepEqual(counted, tally(carrier, exchange('a', 'c', 1)));
   });
-}
-
-/** So many packets there and as many back. */
-export function exchange(from: string, to: string, packets: number) {
-  return {
-    [from]: { sent: { [to]: packets }, received: { [to]: packets } },
-    [to]: { sent: { [from]: packets }, received: { [from]: packets } },
-  };
 }

@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { ping } from '../../../lab/traffic.ts';
-import { WAYS } from '../forge.ts';
+import type { Carrier } from '../../carriers/contract.ts';
+import { beside, tally, times } from '../../carriers/tally.ts';
+import { build } from '../forge.ts';
 import { startMeter, waitForCounts } from '../meter.ts';
 import type { Network } from '../network.ts';
-import { ICMP, icmpError, inFragments, ipv4, udp, VXLAN_PORT } from '../packets.ts';
+import { ICMP, icmpError, inFragments, ipv4, udp } from '../packets.ts';
+import type { Row } from '../rows.ts';
 import { sendRaw, sendTcp } from '../senders.ts';
 
 /** What a router, or the peer's host, may answer to an outer packet. */
@@ -17,14 +20,18 @@ const ERRORS = [
   ['TTL exceeded', 11, 0, 0],
 ] as const;
 
-export function mishaps(network: () => Network): void {
+export function mishaps(network: () => Network, { carrier }: Row): void {
+  const { tunnel } = carrier;
+  // Without one, what the underlay says is said to the pods.
+  if (tunnel === null) return;
+
   for (const [what, type, code, rest] of ERRORS) {
     it(`the underlay says “${what}” about a tunnel's packet: the flow goes on`, async () => {
       const { a, b, stranger } = network();
       const about = ipv4({
         source: a.host.address,
         destination: b.host.address,
-        payload: udp(40_000, VXLAN_PORT, Buffer.alloc(1400)),
+        payload: udp(40_000, tunnel.port, Buffer.alloc(1400)),
       });
       const payload = icmpError(type, code, about, rest);
       const error = ipv4({
@@ -44,34 +51,64 @@ export function mishaps(network: () => Network): void {
     });
   }
 
+  if (tunnel.gathers === 'in any order') gathersAll(network, carrier);
+  else gathersInOrder(network, carrier);
+}
+
+/** What a router may make of the fragments of an outer packet. */
+interface Pieces {
+  readonly first: Buffer;
+  readonly last: Buffer;
+  /** The second piece begins within the first: both are to be thrown away (RFC 5722's rule, for IPv4 too). */
+  readonly overlapping: Buffer[];
+}
+
+function piecesOf({ b, c }: Network, carrier: Carrier): Pieces {
+  const forgery = { from: c.host.address, to: b, source: c.pod.address };
+  const [first, last] = inFragments(build(carrier, forgery), 24);
+  const packet = build(carrier, forgery);
+  const [wide] = inFragments(packet, 48);
+  const [, rest] = inFragments(packet, 24);
+  assert(first && last && wide && rest);
+  return { first, last, overlapping: [wide, rest] };
+}
+
+function gathersAll(network: () => Network, carrier: Carrier): void {
   it('outer fragments twice, in another order, and overlapping: none is delivered twice, and the flow goes on', async () => {
     const { b, c } = network();
-    const [whole] = WAYS;
-    assert(whole);
-    const build = (): Buffer => {
-      const [packet] = whole.build({ from: c.host.address, to: b, source: c.pod.address });
-      return packet ?? assert.fail('a packet');
-    };
+    const { first, last, overlapping } = piecesOf(network(), carrier);
     const meter = startMeter(network());
-
-    const [first, last] = inFragments(build(), 24);
-    assert(first && last);
     await sendRaw(c.host, [last, first]);
-    await waitForCounts(meter, { b: { received: { c: 1 }, other: { slow_received: 1 } } });
+    const slow = beside(carrier.programs?.slow.received);
+    await waitForCounts(meter, tally(carrier, { b: { received: { c: 1 }, ...slow } }));
     // A duplicate of what has been put together: it waits for the rest in vain.
     await sendRaw(c.host, [first]);
-
-    // The second piece begins within the first: the kernel throws all of it away (RFC 5722's rule, for IPv4 too).
-    const packet = build();
-    const [wide] = inFragments(packet, 48);
-    const [, rest] = inFragments(packet, 24);
-    assert(wide && rest);
-    await sendRaw(c.host, [wide, rest]);
+    await sendRaw(c.host, overlapping);
 
     assert.equal(await ping(c.pod, b.pod.address, { count: 5 }), 5);
-    await waitForCounts(meter, {
-      b: { received: { c: 6 }, sent: { c: 5 }, other: { slow_received: 1 } },
+    const all = {
+      b: { received: { c: 6 }, sent: { c: 5 }, ...slow },
       c: { received: { b: 5 }, sent: { b: 5 } },
-    });
+    };
+    await waitForCounts(meter, tally(carrier, all));
+  });
+}
+
+function gathersInOrder(network: () => Network, carrier: Carrier): void {
+  it('outer fragments in another order, twice, and overlapping: none is delivered, and the flow goes on', async () => {
+    const { b, c } = network();
+    const { first, last, overlapping } = piecesOf(network(), carrier);
+    const meter = startMeter(network());
+    await sendRaw(c.host, [last, first]);
+    await sendRaw(c.host, [first]);
+    await sendRaw(c.host, overlapping);
+
+    assert.equal(await ping(c.pod, b.pod.address, { count: 5 }), 5);
+    const waiting = beside(times(3, carrier.programs?.slow.piece));
+    const all = {
+      b: { received: { c: 5 }, sent: { c: 5 }, ...waiting },
+      c: { received: { b: 5 }, sent: { b: 5 } },
+    };
+    await waitForCounts(meter, tally(carrier, all));
   });
 }

@@ -4,16 +4,19 @@ import { it } from 'node:test';
 import { bulkMegabytes } from '../../../lab/patience.ts';
 import { hostDevice } from '../../../lab/pod.ts';
 import { ping } from '../../../lab/traffic.ts';
-import { type CountedByHost, countDuring, startMeter, waitForCounts } from '../meter.ts';
-import { type Member, type Network, OVERHEAD } from '../network.ts';
+import { isFast } from '../../carriers/contract.ts';
+import { beside, exchange, merge, tally, times } from '../../carriers/tally.ts';
+import { countDuring, startMeter, waitForCounts } from '../meter.ts';
+import type { Member, Network } from '../network.ts';
 import type { Row } from '../rows.ts';
 import { sendDatagrams, sendTcp } from '../senders.ts';
-import { exchange } from './carriage.ts';
 
 const IP_AND_ICMP = 28;
 const IP_AND_UDP = 28;
 
 export function sizes(network: () => Network, row: Row): void {
+  const { carrier } = row;
+  const { programs } = carrier;
   const underlayMtu = row.options.mtu ?? 1500;
   const pathMtu = row.options.pathMtu ?? underlayMtu;
   const isWire = row.options.wire === true;
@@ -21,13 +24,14 @@ export function sizes(network: () => Network, row: Row): void {
 
   it('the overlay has the MTU of the underlay less its overhead, and the largest packet passes', async () => {
     const { a, b } = network();
-    assert.equal(a.mtu, underlayMtu - OVERHEAD);
+    assert.equal(a.mtu, underlayMtu - carrier.overhead);
     const size = a.mtu - IP_AND_ICMP;
     const counted = await countDuring(network(), async () => {
       assert.equal(await ping(a.pod, b.pod.address, { size, dontFragment: true, count: 3 }), 3);
     });
-    const slowly = isFragmented ? reassembled(['a', 'b'], 3) : {};
-    assert.deepEqual(counted, merge(exchange('a', 'b', 3), slowly));
+    const other = times(3, programs?.slow.received);
+    const slowly = isFragmented ? { a: { other }, b: { other } } : {};
+    assert.deepEqual(counted, tally(carrier, merge(exchange('a', 'b', 3), slowly)));
   });
 
   it('a larger one with DF is answered with the MTU, and goes nowhere', async () => {
@@ -41,7 +45,8 @@ export function sizes(network: () => Network, row: Row): void {
       );
     });
     // With FastPath, too, it is the host that answers.
-    assert.deepEqual(counted, row.isFast ? { a: { other: { host_size: 1 } } } : {});
+    const left = isFast(carrier) ? { a: { other: { host_size: 1 } } } : {};
+    assert.deepEqual(counted, tally(carrier, left));
   });
 
   it('a datagram of 20 kB arrives, whole', async () => {
@@ -64,14 +69,9 @@ export function sizes(network: () => Network, row: Row): void {
     await Promise.all([transfer(a, b, megabytes), transfer(b, a, megabytes)]);
     const { other: atA = {} } = meter.read().a ?? {};
     const { other: atB = {} } = meter.read().b ?? {};
-    if (isFragmented) {
-      assert.deepEqual(
-        [Object.keys(atA), Object.keys(atB)],
-        [['slow_received'], ['slow_received']],
-      );
-    } else {
-      assert.deepEqual([atA, atB], [{}, {}]);
-    }
+    const reasons = isFragmented ? Object.keys(programs?.slow.received ?? {}).sort() : [];
+    const names = [atA, atB].map((other) => Object.keys(other).sort());
+    assert.deepEqual(names, [reasons, reasons]);
   });
 
   it('2,000 of 2,000 datagrams of UDP-GSO arrive, intact', async () => {
@@ -81,16 +81,14 @@ export function sizes(network: () => Network, row: Row): void {
     const meter = startMeter(network());
     const sent = { count: 2000, bytes, segments };
     assert.deepEqual(await sendDatagrams(a.pod, b.pod, sent), all(2000));
-    // A veth hands the packets over unsegmented, and only the kernel's device can take those apart.
-    const whole = {
-      slow_receive_gso: Math.ceil(2000 / segments),
-      slow_received: Math.ceil(2000 / segments),
+    const { sender = {}, receiver = {} } = programs?.gso(Math.ceil(2000 / segments), 2000) ?? {};
+    // Beyond a wire, or in fragments, the packets arrive one by one.
+    const arrived = isFragmented ? times(2000, programs?.slow.received) : isWire ? {} : receiver;
+    const expected = {
+      a: { sent: { b: 2000 }, ...beside(sender) },
+      b: { received: { a: 2000 }, ...beside(arrived) },
     };
-    const other = isFragmented ? { slow_received: 2000 } : isWire ? null : whole;
-    await waitForCounts(meter, {
-      a: { sent: { b: 2000 } },
-      b: { received: { a: 2000 }, ...(other && { other }) },
-    });
+    await waitForCounts(meter, tally(carrier, expected));
   });
 }
 
@@ -130,14 +128,4 @@ async function widenPod(member: Member, mtu: number): Promise<AsyncDisposable> {
       await member.pod.exec(['ip', 'route', 'flush', 'cache']);
     },
   };
-}
-
-/** The outer packets came in fragments, so the kernel's device took them apart. */
-function reassembled(hosts: readonly string[], packets: number): CountedByHost {
-  return Object.fromEntries(hosts.map((host) => [host, { other: { slow_received: packets } }]));
-}
-
-function merge(one: CountedByHost, other: CountedByHost): CountedByHost {
-  const hosts = new Set([...Object.keys(one), ...Object.keys(other)]);
-  return Object.fromEntries([...hosts].map((host) => [host, { ...one[host], ...other[host] }]));
 }
