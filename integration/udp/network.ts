@@ -43,7 +43,7 @@ export async function createUdpNetwork(options: LabOptions, fastPath = false): P
     for (const one of joined) await attachPods(one);
     if (fastPath) await Promise.all(joined.map(makeEndpoints));
     const [a, b] = await Promise.all(
-      joined.map(async (one) => memberOf(one, await join(one), DEVICE)),
+      joined.map(async (one) => memberOf(one, await join(one), { device: DEVICE })),
     );
     assert(a && b);
     const mtu = lab.options.mtu - OVERHEAD;
