@@ -13,6 +13,14 @@ const COLORS: Readonly<Record<string, string>> = {
   K: '#8d6cb8',
   C: '#5fa8a8',
   X: '#c25a8a',
+  DT: '#6f9fd8',
+  DP: '#6fc08d',
+  U: '#a67c52',
+  UT: '#2f6690',
+  UP: '#2c7a4b',
+  UU: '#7a6f9b',
+  GT: '#9aa5b1',
+  GP: '#7fb77e',
 };
 
 const [BAR, GAP, GROUP_GAP, HEIGHT] = [14, 3, 34, 150];

@@ -1,6 +1,6 @@
 /** What `make bench` is told by variables. Empty ones count as not given. */
 import { type Cell, selectCells } from './cells.ts';
-import { SETUP_LETTERS, type SetupLetter, USUAL_LETTERS } from './setups.ts';
+import { SETUP_LETTERS, type SetupLetter, USUAL_LETTERS } from './ways.ts';
 
 export const PARTS = ['matrix', 'peers', 'rules', 'nat', 'costs', 'control'] as const;
 export type Part = (typeof PARTS)[number];

@@ -1,5 +1,5 @@
 import { type Spread, spreadOf } from '../src/bench/statistics.ts';
-import type { SetupLetter } from './setups.ts';
+import type { SetupLetter } from './ways.ts';
 
 /** What is measured of every setup in every cell. */
 export const METRICS = {

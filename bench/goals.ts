@@ -1,9 +1,10 @@
 /**
  * What the dataplane is to reach. Figures are ratios of medians of one run on one machine; B is flannel's vxlan set up by
- * hand, N plain kernel routing, T tartan, P tartan with FastPath.
+ * hand, U its udp, N plain kernel routing, T tartan, P tartan with FastPath, behind U with udp, behind G with host-gw; UU
+ * is udp's relay in user space.
  */
 import { type Finding, METRICS, type Metric, type Row, ratioOf } from './findings.ts';
-import type { SetupLetter } from './setups.ts';
+import type { SetupLetter } from './ways.ts';
 
 interface Bound {
   readonly atLeast?: number;
@@ -49,6 +50,23 @@ export const GOALS: readonly (MatrixGoal | FindingGoal)[] = [
   { cell: WIRE, of: 'P', beside: 'N', metric: 'packets', atLeast: 1.1 },
   { cell: WIRE, of: 'P', beside: 'N', metric: 'cpu', atMost: 1.15 },
   { cell: JUMBO, of: 'P', beside: 'N', metric: 'tcp', atLeast: 1.0 },
+
+  { cell: VETH, of: 'UP', beside: 'U', metric: 'tcp', atLeast: 35 },
+  { cell: VETH, of: 'UP', beside: 'N', metric: 'tcp', atLeast: 1.0 },
+  { cell: VETH, of: 'UP', beside: 'U', metric: 'packets', atLeast: 3 },
+  { cell: VETH, of: 'UP', beside: 'U', metric: 'latency', atMost: 0.2 },
+  { cell: WIRE, of: 'UP', beside: 'U', metric: 'tcp', atLeast: 12 },
+  { cell: VETH, of: 'UT', beside: 'U', metric: 'tcp', atLeast: 20 },
+  { cell: VETH, of: 'UT', beside: 'U', metric: 'packets', atLeast: 2.2 },
+  { cell: WIRE, of: 'UT', beside: 'U', metric: 'tcp', atLeast: 14 },
+  { cell: WIRE, of: 'UT', beside: 'N', metric: 'tcp', atLeast: 0.5 },
+  { cell: VETH, of: 'UU', beside: 'U', metric: 'tcp', atLeast: 1.0 },
+  { cell: WIRE, of: 'UU', beside: 'U', metric: 'tcp', atLeast: 1.0 },
+
+  { cell: VETH, of: 'GP', beside: 'N', metric: 'tcp', atLeast: 1.08 },
+  { cell: VETH, of: 'GP', beside: 'N', metric: 'packets', atLeast: 1.2 },
+  { cell: WIRE, of: 'GP', beside: 'N', metric: 'tcp', atLeast: 0.98 },
+  { cell: WIRE, of: 'GP', beside: 'N', metric: 'packets', atLeast: 1.2 },
 
   { finding: 'peers/T/install', atMost: 100 },
   { finding: 'peers/P/install', atMost: 100 },

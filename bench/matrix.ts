@@ -3,7 +3,8 @@ import type { Cell } from './cells.ts';
 import { nameOf } from './cells.ts';
 import { METRICS, type Sample } from './findings.ts';
 import { measureLatency, measurePackets, measureTcp } from './measure.ts';
-import { type Built, buildSetups, type Setup } from './setups.ts';
+import { type Built, buildSetups } from './setups.ts';
+import type { Setup } from './ways.ts';
 
 /** How the parts of a bench are run. */
 export interface Plan {

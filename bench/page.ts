@@ -1,7 +1,7 @@
 /** docs/benchmarks.md: a run, for people. */
 import type { Figure } from './figures.ts';
 import { METRIC_NAMES, METRICS, type Metric, type Row } from './findings.ts';
-import { besideOf, figureOf, formatSpread, type Report } from './report.ts';
+import { besideOf, figureOf, flannelsOf, formatSpread, type Report } from './report.ts';
 
 export function formatPage(report: Report): string {
   const { machine, run, rows, findings, figures, verdicts } = report;
@@ -20,8 +20,10 @@ ${[
 Two hosts are two network namespaces, a pod on each is a third and a fourth. **N** is plain kernel routing without a
 tunnel, **B** flannel's vxlan set up by hand (a classic device with route, FDB and neigh entries), **F** a real flanneld
 where one was given. **T** is tartan as it comes, **P** tartan with FastPath, **K** its kernel mode, **C** tartan by
-clsact instead of TCX, **X** with XDP. All setups stand at the same time and are measured in turn; figures are medians
-over the repeats, least and most in brackets. Only ratios mean anything on another machine.
+clsact instead of TCX, **X** with XDP, **DT** and **DP** with DirectRouting. **U** is flannel's udp, played by a relay in C
+(a process with a TUN), **UT** tartan's udp, **UP** the same with FastPath, **UU** its relay in user space. **GT** is
+host-gw, which is plain routing, **GP** host-gw with FastPath. All setups stand at the same time and are measured in turn; figures are medians
+over the repeats, least and most in brackets, beside flannel (U for udp, else B) and N. Only ratios mean anything on another machine.
 
 ![Throughput beside plain routing](benchmarks.svg)
 
@@ -77,7 +79,7 @@ function doubtsOf({ run, remarks }: Report): string[] {
 
 function cellSection(rows: readonly Row[], cell: string): string {
   const ofCell = rows.filter((row) => row.cell === cell);
-  const head = METRIC_NAMES.flatMap((metric) => [METRICS[metric].name, '/B', '/N']);
+  const head = METRIC_NAMES.flatMap((metric) => [METRICS[metric].name, '/ flannel', '/N']);
   return `## ${cell}
 
 ${table(
@@ -86,7 +88,7 @@ ${table(
     `**${row.letter}** ${row.name}`,
     ...METRIC_NAMES.flatMap((metric: Metric) => [
       `${formatSpread(row.values[metric], METRICS[metric].digits)} ${METRICS[metric].unit}`,
-      besideOf(rows, row, metric, 'B'),
+      besideOf(rows, row, metric, flannelsOf(row)),
       besideOf(rows, row, metric, 'N'),
     ]),
   ]),

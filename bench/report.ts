@@ -37,16 +37,21 @@ export function besideOf(rows: readonly Row[], row: Row, metric: Metric, beside:
   return ratio === null ? '' : ratio.toFixed(2);
 }
 
+/** What flannel would carry it with: its own udp for udp, else its vxlan. */
+export function flannelsOf({ letter }: Row): string {
+  return letter.startsWith('U') ? 'U' : 'B';
+}
+
 export function formatRows(rows: readonly Row[]): string {
   if (rows.length === 0) return '';
   const shown: readonly Metric[] = ['tcp', 'tcp4', 'cpu', 'packets', 'latency'];
-  const head = shown.flatMap((metric) => [`${metric} ${METRICS[metric].unit}`, '/B', '/N']);
+  const head = shown.flatMap((metric) => [`${metric} ${METRICS[metric].unit}`, '/B/U', '/N']);
   const cells = rows.map((row) => [
     row.cell,
     `${row.letter} ${row.name}`,
     ...shown.flatMap((metric) => [
       row.values[metric].median.toFixed(METRICS[metric].digits),
-      besideOf(rows, row, metric, 'B'),
+      besideOf(rows, row, metric, flannelsOf(row)),
       besideOf(rows, row, metric, 'N'),
     ]),
   ]);

@@ -5,7 +5,7 @@ import { formatChart } from '../../bench/chart.ts';
 import { readChoices } from '../../bench/choices.ts';
 import { METRIC_NAMES, type Metric, type Sample, summarize } from '../../bench/findings.ts';
 import { judge } from '../../bench/goals.ts';
-import type { SetupLetter } from '../../bench/setups.ts';
+import type { SetupLetter } from '../../bench/ways.ts';
 
 const CELL = 'veth/1500/flat';
 
