@@ -51,7 +51,10 @@ function desired(
     filter: null,
   };
   if (node.dataplane.kind !== 'bpf') {
-    return { ...common, ...userMode({ options, node, device, overlay, mtu: mtuOf(node) }) };
+    return {
+      ...common,
+      ...userMode({ ...common, options, node, device, overlay, mtu: mtuOf(node) }),
+    };
   }
   return { ...common, ...byPrograms({ config, options, node, own, device, overlay }) };
 }

@@ -6,6 +6,8 @@ import type { Decision, Node } from './contract.ts';
 import type { OverlayRoutes } from './overlay_routes.ts';
 
 export interface UserModeWish {
+  /** The overlay. */
+  readonly network: string;
   readonly options: UdpConfig;
   readonly node: Node;
   readonly device: string;
@@ -13,16 +15,22 @@ export interface UserModeWish {
   readonly mtu: number;
 }
 
-/** A route to each peer's subnet via its PublicIP: the relay reads them. */
-export function userMode({ options, node, device, overlay, mtu }: UserModeWish) {
+/**
+ * A route to each peer's subnet via its PublicIP, and one to the whole network, which brings the relay what nobody holds
+ * and tells it whose sources are the network's.
+ */
+export function userMode({ options, network, node, device, overlay, mtu }: UserModeWish) {
   const { reachable, warnings } = overlay;
   const { reason } = node.dataplane;
   return {
     mode: 'user',
     links: [{ name: device, kind: 'tun', mtu, up: true }],
-    routes: reachable.map(({ subnet, attributes: { publicIp } }): Route => {
-      return { destination: formatPrefix(subnet), via: publicIp, device, onlink: true };
-    }),
+    routes: [
+      { destination: network, via: '', device, onlink: true },
+      ...reachable.map(({ subnet, attributes: { publicIp } }): Route => {
+        return { destination: formatPrefix(subnet), via: publicIp, device, onlink: true };
+      }),
+    ],
     dataplane: null,
     warnings: [
       ...(reason === null ? [] : [`user mode, without counters: ${reason}`]),

@@ -131,7 +131,8 @@ function formatAddress({ device, address }: Address): string {
 }
 
 function formatRoute({ destination, via, device, onlink }: Route): string {
-  return `${destination} via ${via} dev ${device}${onlink ? ' onlink' : ''} proto ${ROUTE_PROTOCOL}`;
+  const way = via === '' ? `dev ${device}` : `via ${via} dev ${device}${onlink ? ' onlink' : ''}`;
+  return `${destination} ${way} proto ${ROUTE_PROTOCOL}`;
 }
 
 function placeOf(devices: DeviceIndexes, { program, device, hook, by }: Attachment): Place {

@@ -120,7 +120,7 @@ async function observeRoutes(): Promise<Route[]> {
       destination: dst.includes('/') ? dst : `${dst}/32`,
       via: gateway ?? '',
       device: dev ?? '',
-      onlink: flags?.includes('onlink') ?? false,
+      onlink: gateway === undefined || (flags?.includes('onlink') ?? false),
     };
     return [isFirst ? route : { ...route, behind: true }];
   });

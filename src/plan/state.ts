@@ -100,7 +100,7 @@ export interface Address {
 /** One of ours, by its protocol number. */
 export interface Route {
   readonly destination: string;
-  /** The next hop. */
+  /** The next hop; empty: the device itself, where that is an overlay device without any. */
   readonly via: string;
   readonly device: string;
   /** Into the overlay device, whose next hops the host has no other route to. Else by the underlay itself. */

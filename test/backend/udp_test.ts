@@ -63,6 +63,7 @@ test('in user space: a TUN, and routes that say whose subnet it is', () => {
   assert.equal(decision.dataplane, null);
   assert.deepEqual(decision.links, [{ name: 'flannel0', kind: 'tun', mtu: 1472, up: true }]);
   assert.deepEqual(decision.routes, [
+    { destination: '10.5.0.0/16', via: '', device: 'flannel0', onlink: true },
     { destination: '10.5.7.0/24', via: '192.168.64.7', device: 'flannel0', onlink: true },
   ]);
   assert.deepEqual(
