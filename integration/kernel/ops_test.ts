@@ -13,10 +13,12 @@ import { apply } from '../../test/plan/model.ts';
 import type { Host as Model } from '../../test/plan/model_host.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
 import { type Member, memberAt } from './member.ts';
-import { missing } from './requirements.ts';
+import { hasTun, missing } from './requirements.ts';
 import { CONFIG, DEVICE, desiredOf, leaseOf, somePeers } from './samples.ts';
 
-describe('every op', { skip: missing() }, () => {
+const skip = missing() || (hasTun() ? false : 'needs /dev/net/tun');
+
+describe('every op', { skip }, () => {
   let lab: Lab;
   let member: Member;
   let bare: Fingerprint;

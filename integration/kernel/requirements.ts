@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { builtObject, readBuild } from '../../src/bpf/object_file.ts';
 import { hasTcx } from '../../src/sys/bpf_links.ts';
 import { lacks } from '../lifecycle/support.ts';
@@ -11,3 +13,11 @@ export function missing(): string | false {
 
 /** For tests of what only TCX links have. */
 export const needsTcx = { skip: hasTcx() ? false : 'this kernel has no TCX (Linux 6.6)' };
+
+const TUN = '/dev/net/tun';
+
+/** Where TUN devices come with a module, the file is there before that is loaded only if udev runs. */
+export function hasTun(): boolean {
+  if (!existsSync(TUN)) spawnSync('modprobe', ['tun']);
+  return existsSync(TUN);
+}

@@ -62,6 +62,11 @@ const hints: readonly { readonly op: Op['op']; readonly says: RegExp; readonly h
   },
   {
     op: 'link.add',
+    says: /^ip -batch -: open: No such file or directory/,
+    hint: 'There is no /dev/net/tun: load its module (`modprobe tun`).',
+  },
+  {
+    op: 'link.add',
     says: /Unknown device type|not supported/i,
     hint: 'This kernel lacks vxlan with VNI filters: it takes Linux 5.18 or later with CONFIG_VXLAN.',
   },
