@@ -10,6 +10,7 @@ const PROGRAMS: Programs = {
     received: {},
     isServed: false,
     piece: {},
+    lost: null,
     dropped: {},
     unknown: null,
     truncated: null,

@@ -53,6 +53,7 @@ const PROGRAMS: Programs = {
     received: { slow_received: 1 },
     isServed: false,
     piece: {},
+    lost: null,
     dropped: {},
     unknown: 'drop_unknown_peer',
     truncated: null,
