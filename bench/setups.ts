@@ -1,11 +1,11 @@
 /** The same two pods on the same kind of wire, connected in different ways. */
 
 import { flannelByHand, native } from '../lab/baseline.ts';
-import { TARTAN } from '../lab/host.ts';
 import { createLab, joinAll, type Lab, NETWORK_CONFIG } from '../lab/lab.ts';
 import type { LabOptions } from '../lab/options.ts';
 import { hostDevice } from '../lab/pod.ts';
 import { CommandError, type Environment, run } from '../lab/process.ts';
+import { TARTAN } from '../lab/tartan.ts';
 import { waitForPing } from '../lab/traffic.ts';
 import type { Cell } from './cells.ts';
 import { runFlanneld } from './flanneld.ts';
