@@ -1,5 +1,6 @@
 /** What the host NATs keeps working while FastPath is on: rules as kube-proxy writes them, in nftables. */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
 import { ping } from '../../lab/traffic.ts';
@@ -15,6 +16,9 @@ const SERVICE = '10.96.0.10';
 const PORT = 80;
 const NODE_PORT = 30080;
 const TARGET_PORT = 9000;
+
+/** The kernel's types and those of its module, if it is one: where the look-up is named. */
+const TYPES = ['/sys/kernel/btf/vmlinux', '/sys/kernel/btf/nf_conntrack'];
 
 const skip = await missing();
 
@@ -141,7 +145,7 @@ for (const underlay of ['flat', 'routed'] as const) {
     it('a kernel without the look-up: FastPath stays off while the host NATs, and says why', async () => {
       const { a, b, c } = network();
       await addServices(a.host, [b.pod.address, c.pod.address]);
-      const { stdout, stderr } = await joinWithout(a.host, '/sys/kernel/btf/vmlinux');
+      const { stdout, stderr } = await joinWithout(a.host, ...TYPES.filter(existsSync));
       assert.equal((JSON.parse(stdout) as JoinReport).mode, 'default');
       assert.match(stderr, /FastPath stays off: the host NATs \(table ip kube of nftables\)/);
       assert.match(stderr, /no bpf_skb_ct_lookup/);
@@ -163,9 +167,10 @@ async function joinLoudly(host: Host): Promise<JoinReport> {
   return JSON.parse((await host.tartan(['join'])).stdout) as JoinReport;
 }
 
-/** Joins where a file is hidden: it can be seen, but holds nothing. */
-function joinWithout(host: Host, path: string) {
-  return host.shell(`unshare -m sh -c "mount --bind /dev/null ${path} && exec tartan join"`);
+/** Joins where files are hidden: they can be seen, but hold nothing. */
+function joinWithout(host: Host, ...paths: readonly string[]) {
+  const hide = paths.map((path) => `mount --bind /dev/null ${path} && `).join('');
+  return host.shell(`unshare -m sh -c "${hide}exec tartan join"`);
 }
 
 function looksUp(host: Host): boolean {

@@ -1,5 +1,5 @@
 /** What the host's netfilter does that FastPath has to reckon with. Reads only, and never lists what may be thousands. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { messageOf, TartanError } from '../errors.ts';
 import type { HostNat } from './contract.ts';
@@ -43,7 +43,7 @@ export async function readNat(): Promise<HostNat> {
   ]);
   const nat = listNat(chains.list, legacy, ipvs);
   const mayNat = nat.length > 0 || chains.doubt !== null;
-  const blindness = mayNat ? await findBlindness(nat.includes(IPVS_NAME)) : null;
+  const blindness = mayNat ? findBlindness(nat.includes(IPVS_NAME)) : null;
   return { nat, doubt: chains.doubt, blindness };
 }
 
@@ -67,24 +67,24 @@ function carriesIpv4(family: string): boolean {
   return family === 'ip' || family === 'inet';
 }
 
-async function findBlindness(hasServices: boolean): Promise<string | null> {
+function findBlindness(hasServices: boolean): string | null {
   if (hasServices) return 'IPVS does not mark the flows that it changes';
-  if (await canLookUpFlows()) return null;
+  if (canLookUpFlows()) return null;
   return `this kernel has no ${LOOK_UP}, by which the programs tell the flows that it changes (Linux 5.18 or later)`;
 }
 
-let vmlinuxHasIt: Promise<boolean> | undefined;
+let vmlinuxHasIt: boolean | undefined;
 
 /** The kernel itself stays as it is; conntrack may be a module that is loaded later. */
-async function canLookUpFlows(): Promise<boolean> {
+function canLookUpFlows(): boolean {
   const [vmlinux = '', conntrack = ''] = BTF;
   vmlinuxHasIt ??= mentions(vmlinux);
-  return (await vmlinuxHasIt) || mentions(conntrack);
+  return vmlinuxHasIt || mentions(conntrack);
 }
 
-async function mentions(path: string): Promise<boolean> {
-  if (!existsSync(path)) return false;
-  return (await readFile(path)).includes(`\0${LOOK_UP}\0`);
+/** Not by fs/promises: these files of older kernels (6.1) give a page a read, and there the first short one is taken for the end. */
+function mentions(path: string): boolean {
+  return existsSync(path) && readFileSync(path).includes(`\0${LOOK_UP}\0`);
 }
 
 /** `table ip filter, chain FORWARD: 3 rules`. */
