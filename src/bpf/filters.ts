@@ -21,7 +21,7 @@ import { type AttachSite, type Found, isAt, type Place } from './place.ts';
 
 /**
  * Neither what Cilium takes (1) nor what the kernel gives out (49152 and downwards); where others have it, the next one.
- * Networks share a priority.
+ * Each network has its own: of filters at one priority the newest runs first.
  */
 const PRIORITY = 8472;
 const HANDLE = 116;
@@ -92,12 +92,10 @@ function requireClsact({ bpffs, pins, ifindex, hook }: Place & AttachSite): void
 export function freeSlot(
   filters: readonly Pick<Filter, 'name' | 'priority' | 'handle'>[],
 ): FilterSlot {
-  let priority = PRIORITY;
-  const at = () => filters.filter((filter) => filter.priority === priority);
-  while (at().some(({ name }) => !name.startsWith('tartan:'))) priority += 1;
-  let handle = HANDLE;
-  while (at().some((filter) => filter.handle === handle)) handle += 1;
-  return { priority, handle };
+  const ours = filters.filter(({ name }) => name.startsWith('tartan:'));
+  let priority = Math.max(PRIORITY, ...ours.map((filter) => filter.priority + 1));
+  while (filters.some((filter) => filter.priority === priority)) priority += 1;
+  return { priority, handle: HANDLE };
 }
 
 /** Takes the program off that device. */
