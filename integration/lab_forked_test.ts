@@ -9,7 +9,7 @@ import { createLab, type Lab, NETWORK_CONFIG } from '../lab/lab.ts';
 import { namespacePath } from '../lab/names.ts';
 import { type Running, type RunResult, start } from '../lab/process.ts';
 import { waitFor } from '../lab/ready.ts';
-import { TARTAN } from '../lab/tartan.ts';
+import { TARTAN, TARTAN_SCRIPT } from '../lab/tartan.ts';
 
 const skip = process.getuid?.() !== 0 && 'needs root';
 
@@ -31,7 +31,7 @@ describe('the fork server', { skip }, () => {
   });
 
   const fork = (host: Host, args: readonly string[], input?: string): Running =>
-    startForked(args, {
+    startForked(TARTAN_SCRIPT, args, {
       ...{ server: `${folder}/socket`, network: namespacePath(host.namespace), env: host.env },
       ...(input === undefined ? {} : { input }),
     });

@@ -55,7 +55,7 @@ async function tearDownHosts(lab: string): Promise<void> {
         FLANNELD_STATE_DIR: `${folder}/state`,
         FLANNELD_SUBNET_FILE: `${folder}/subnet.env`,
       };
-      return tartanIn(namespaceOf(lab, name), env)(['teardown', '--keep-lease'], {
+      return tartanIn(namespaceOf(lab, name), env).run(['teardown', '--keep-lease'], {
         evenIfInterrupted: true,
         mayFail: true,
         limitSeconds: 10,

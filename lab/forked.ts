@@ -1,13 +1,15 @@
-/** `tartan` by the fork server of an emulated machine (lab/vm/fork_server.ts). */
+/** Scripts run by the fork server of an emulated machine (lab/vm/fork_server.ts). */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { interrupted, trackCommand } from './interrupt.ts';
 import { type Environment, type Running, type StartOptions, signalGroup } from './process.ts';
 
-/** Its socket; none on other machines, where the launcher is quick enough. */
+/** Its socket; none on other machines, where Node is quick enough. */
 export const FORK_SERVER = process.env.TARTAN_LAB_FORK_SERVER;
 
 export interface Request {
+  /** Path of the script. */
+  readonly script: string;
   readonly args: readonly string[];
   readonly env: Environment;
   readonly folder: string;
@@ -23,15 +25,31 @@ export interface ForkOptions extends Pick<StartOptions, 'env' | 'input' | 'evenI
   readonly network: string;
 }
 
-/** Like `start` with the launcher in that namespace, but that the pid is known only later and 0 here. */
-export function startForked(args: readonly string[], options: ForkOptions): Running {
+/** Like `start` with Node in that namespace, but that the pid is known only later and 0 here. */
+export function startForked(
+  script: string,
+  args: readonly string[],
+  options: ForkOptions,
+): Running {
   const { server, network, input = '' } = options;
   const folder = mkdtempSync('/tmp/forked-');
-  const files = ['stdin', 'stdout', 'stderr'].map((name) => `${folder}/${name}`);
-  for (const file of files) writeFileSync(file, file.endsWith('stdin') ? input : '');
-  const [, stdout = '', stderr = ''] = files;
+  const [stdin, stdout, stderr] = [`${folder}/in`, `${folder}/out`, `${folder}/err`] as const;
+  writeFileSync(stdin, input);
+  for (const file of [stdout, stderr]) writeFileSync(file, '');
+  const readSaid = () => ({
+    stdout: readFileSync(stdout, 'utf8'),
+    stderr: readFileSync(stderr, 'utf8'),
+  });
+  let said: ReturnType<typeof readSaid> | undefined;
   const env = { ...process.env, ...options.env };
-  const request = { args, env, folder: process.cwd(), network, files };
+  const request: Request = {
+    script,
+    args,
+    env,
+    folder: process.cwd(),
+    network,
+    files: [stdin, stdout, stderr],
+  };
 
   const socket = connect(server, () => socket.write(`${JSON.stringify(request)}\n`));
   const pid = Promise.withResolvers<number>();
@@ -45,7 +63,7 @@ export function startForked(args: readonly string[], options: ForkOptions): Runn
   })
     .then(() => {
       const [, code = ''] = answer.split('\n');
-      const said = { stdout: readFileSync(stdout, 'utf8'), stderr: readFileSync(stderr, 'utf8') };
+      said = readSaid();
       return { code: code === '' ? 255 : Number(code), ...said };
     })
     .finally(() => rmSync(folder, { recursive: true }));
@@ -53,7 +71,7 @@ export function startForked(args: readonly string[], options: ForkOptions): Runn
   pid.promise.catch(() => {});
 
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
-    signalGroup(await pid.promise, signal);
+    if (said === undefined) signalGroup(await pid.promise, signal);
     return await ended;
   };
   if (!options.evenIfInterrupted) {
@@ -62,8 +80,8 @@ export function startForked(args: readonly string[], options: ForkOptions): Runn
   }
   return {
     pid: 0,
-    stdout: () => readFileSync(stdout, 'utf8'),
-    stderr: () => readFileSync(stderr, 'utf8'),
+    stdout: () => (said ?? readSaid()).stdout,
+    stderr: () => (said ?? readSaid()).stderr,
     ended,
     stop,
     async [Symbol.asyncDispose]() {

@@ -54,6 +54,7 @@ export function hostOf(plan: HostPlan, { options, storeEnv }: HostContext): Host
   };
   const namespaceName = namespaceOf(options.name, plan.name);
   const namespace = namespaceNamed(namespaceName, env);
+  const tartan = tartanIn(namespaceName, env);
   return {
     ...namespace,
     ...plan,
@@ -63,8 +64,8 @@ export function hostOf(plan: HostPlan, { options, storeEnv }: HostContext): Host
     stateDir,
     subnetFile,
     env,
-    tartan: tartanIn(namespaceName, env),
-    startTartan: (args, startOptions) => namespace.start([TARTAN, ...args], startOptions),
+    tartan: tartan.run,
+    startTartan: tartan.start,
   };
 }
 

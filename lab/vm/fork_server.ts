@@ -1,6 +1,6 @@
 /**
- * In an emulated machine: runs `tartan` in a process that has it loaded already. There, Node takes two of a command's
- * three seconds to begin. Each command is a process of its own, a fork of this one, with the arguments, the
+ * In an emulated machine: runs `tartan`, and the tests' own scripts, in a process that has tartan loaded already. There,
+ * Node takes two of a command's three seconds to begin. Each command is a process of its own, a fork of this one, with the arguments, the
  * environment, the namespace, the files and the exit status that the launcher's would have.
  *
  * Argument: path of the Unix socket. A request is a line of JSON (`Request` in lab/forked.ts); the answer is a line
@@ -9,13 +9,13 @@
 import { closeSync, globSync, readSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Request } from '../forked.ts';
+import { TARTAN_SCRIPT } from '../tartan.ts';
 import { acceptAt, enterNetwork, exitNow, fork, listenAt, reap, redirect } from './fork.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const PROGRAM = `${ROOT}/cmd/tartan.ts`;
 
 // Also what a command imports when it comes to need it.
-const modules = globSync(`${ROOT}/{cmd,src}/**/*.ts`).filter((path) => path !== PROGRAM);
+const modules = globSync(`${ROOT}/{cmd,src}/**/*.ts`).filter((path) => path !== TARTAN_SCRIPT);
 await Promise.all(modules.map((path) => import(path)));
 await runAsked(waitForRequest(listenAt(process.argv[2] as string)));
 
@@ -51,7 +51,7 @@ function readRequest(connection: number): Request {
 }
 
 async function runAsked({ request, connection }: Asked): Promise<void> {
-  const { args, env, folder, network, files } = request;
+  const { script, args, env, folder, network, files } = request;
   writeSync(connection, `${process.pid}\n`);
   process.once('beforeExit', () => process.exit());
   process.once('exit', (code) => {
@@ -65,6 +65,6 @@ async function runAsked({ request, connection }: Asked): Promise<void> {
   process.chdir(folder);
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, env);
-  process.argv.splice(1, Infinity, PROGRAM, ...args);
-  await import(PROGRAM);
+  process.argv.splice(1, Infinity, script, ...args);
+  await import(script);
 }
