@@ -10,7 +10,7 @@ import {
 import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab, NETWORK_CONFIG } from '../../lab/lab.ts';
 import type { LabOptions } from '../../lab/options.ts';
-import { PATIENCE } from '../../lab/patience.ts';
+import { mostTelling } from '../../lab/patience.ts';
 import { attachPods, type Pod } from '../../lab/pod.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
 import { describeMember, join, type Member } from './network.ts';
@@ -42,7 +42,7 @@ const LABS: readonly (readonly [name: string, Partial<LabOptions>])[] = [
   ['flat, wire', { underlay: 'flat', wire: true }],
 ];
 
-for (const [name, options] of PATIENCE === 1 ? LABS : LABS.slice(0, 1)) {
+for (const [name, options] of mostTelling(LABS)) {
   describe(`programs, kernel mode and flannel in one network, ${name}`, { skip }, () => {
     let mixed: Mixed;
     before(async () => {

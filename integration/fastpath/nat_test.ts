@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
+import { mostTelling } from '../../lab/patience.ts';
 import { ping } from '../../lab/traffic.ts';
 import type { JoinReport } from '../../src/agent/join.ts';
 import { readSettingsStruct } from '../../src/bpf/settings.ts';
@@ -22,7 +23,7 @@ const TYPES = ['/sys/kernel/btf/vmlinux', '/sys/kernel/btf/nf_conntrack'];
 
 const skip = await missing();
 
-for (const underlay of ['flat', 'routed'] as const) {
+for (const underlay of mostTelling(['flat', 'routed'] as const)) {
   describe(`NAT on the hosts, ${underlay}`, { skip }, () => {
     let created: Network | undefined;
     const network = (): Network => created ?? assert.fail('there is no lab');
