@@ -17,6 +17,8 @@ BPF_PARTS   := $(wildcard bpf/*/*.c bpf/*/*.h)
 BPF_OBJECTS := $(BPF_SOURCES:bpf/%.c=build/bpf/%.o)
 BPF_CFLAGS  := -target bpf -g -O2 -Wall -Werror -Ibpf/include -I/usr/include/$(shell uname -m)-linux-gnu
 TOOLS       := $(patsubst %,build/bench/%,udp_flood udp_ping_pong udp_relay)
+# Of the tests, made here because an emulated machine would take long.
+TEST_TOOLS  := build/integration/udp_datagrams build/integration/raw_packets build/integration/frames
 # The programs without one of their duties, for what it costs.
 VARIANTS    := $(patsubst %,build/bench/bpf/vxlan-%.o,NO_SOURCE_CHECK NO_COUNTERS NO_CONNTRACK)
 CC          := $(shell command -v cc || echo clang)
@@ -42,6 +44,10 @@ tools: $(TOOLS)
 build/bench/%: bench/tools/%.c bench/tools/udp.h
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Werror -o $@ $<
+
+build/integration/%: integration/dataplane/tools/%.c
+	@mkdir -p $(@D)
+	@clang -O2 -Wall -Werror -o $@ $<
 
 demo: setup ## three hosts, pod-to-pod traffic and a table; leaves nothing behind (root)
 	@$(NODE) lab/demo.ts
@@ -73,7 +79,7 @@ test: setup ok tools vm-kernel ## everything: ok, integration tests in namespace
 	@scripts/test.sh integration integration
 	@$(MAKE) --no-print-directory test-kernel
 
-test-kernel: setup tools vm-kernel ## what loads programs or speaks to the kernel, on another kernel, emulated (root)
+test-kernel: setup tools $(TEST_TOOLS) vm-kernel ## what loads programs or speaks to the kernel, on another kernel, emulated (root)
 	@$(NODE) lab/vm/test_kernel.ts
 
 fuzz: bpf ## a million random packets through each BPF program: FUZZ_PACKETS=1000000 SEED=1 (root)

@@ -1,7 +1,7 @@
 /** The same two pods on the same kind of wire, connected in different ways. */
-import { TARTAN } from '../lab/host.ts';
 import { createLab, type Lab } from '../lab/lab.ts';
 import { CommandError, run } from '../lab/process.ts';
+import { TARTAN } from '../lab/tartan.ts';
 import { waitForPing } from '../lab/traffic.ts';
 import type { Cell } from './cells.ts';
 import { bothPods } from './measure.ts';

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { TARTAN } from '../lab/host.ts';
 import { createLab, NETWORK_CONFIG } from '../lab/lab.ts';
 import type { StoreKind } from '../lab/options.ts';
 import { run } from '../lab/process.ts';
 import { waitFor } from '../lab/ready.ts';
+import { TARTAN } from '../lab/tartan.ts';
 import { median } from '../src/bench/statistics.ts';
 import type { Figure } from './figures.ts';
 

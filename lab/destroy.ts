@@ -1,10 +1,9 @@
 import { existsSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
-import { TARTAN } from './host.ts';
 import { bpffsOf, checkLabName, folderOf, LABS, namespaceOf, namespacesOf } from './names.ts';
-import { namespaceNamed } from './namespace.ts';
 import { buildersOf, processesIn } from './proc.ts';
 import { run } from './process.ts';
 import { waitFor } from './ready.ts';
+import { TARTAN, tartanIn } from './tartan.ts';
 
 const underway = new Map<string, Promise<void>>();
 
@@ -56,14 +55,11 @@ async function tearDownHosts(lab: string): Promise<void> {
         FLANNELD_STATE_DIR: `${folder}/state`,
         FLANNELD_SUBNET_FILE: `${folder}/subnet.env`,
       };
-      return namespaceNamed(namespaceOf(lab, name), env).exec(
-        [TARTAN, 'teardown', '--keep-lease'],
-        {
-          evenIfInterrupted: true,
-          mayFail: true,
-          limitSeconds: 10,
-        },
-      );
+      return tartanIn(namespaceOf(lab, name), env).run(['teardown', '--keep-lease'], {
+        evenIfInterrupted: true,
+        mayFail: true,
+        limitSeconds: 10,
+      });
     }),
   );
 }

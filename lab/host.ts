@@ -6,13 +6,11 @@ import { type Namespace, namespaceNamed } from './namespace.ts';
 import type { FullLabOptions } from './options.ts';
 import { type Pod, podOf } from './pod.ts';
 import type { Environment, Running, RunOptions, RunResult, StartOptions } from './process.ts';
+import { TARTAN, tartanIn } from './tartan.ts';
 import { type HostPlan, UNDERLAY_DEVICE } from './topology.ts';
 
 /** The checkout's folder. */
 export const CHECKOUT = resolve(import.meta.dirname, '..');
-
-/** The launcher of the commands under test. */
-export const TARTAN = `${CHECKOUT}/bin/tartan`;
 
 export interface Host extends Namespace {
   readonly name: string;
@@ -54,7 +52,9 @@ export function hostOf(plan: HostPlan, { options, storeEnv }: HostContext): Host
     FLANNELD_DATAPLANE: options.kernelHosts.includes(plan.name) ? 'kernel' : 'bpf',
     PATH: `${dirname(TARTAN)}:${process.env.PATH}`,
   };
-  const namespace = namespaceNamed(namespaceOf(options.name, plan.name), env);
+  const namespaceName = namespaceOf(options.name, plan.name);
+  const namespace = namespaceNamed(namespaceName, env);
+  const tartan = tartanIn(namespaceName, env);
   return {
     ...namespace,
     ...plan,
@@ -64,8 +64,8 @@ export function hostOf(plan: HostPlan, { options, storeEnv }: HostContext): Host
     stateDir,
     subnetFile,
     env,
-    tartan: (args, runOptions) => namespace.exec([TARTAN, ...args], runOptions),
-    startTartan: (args, startOptions) => namespace.start([TARTAN, ...args], startOptions),
+    tartan: tartan.run,
+    startTartan: tartan.start,
   };
 }
 

@@ -9,6 +9,11 @@ export function bulkMegabytes(elsewhere: number): number {
   return Math.ceil(elsewhere / PATIENCE ** 2);
 }
 
+/** All of a list of settings to test in, or, where all is slow, the first ones: those that tell most. */
+export function mostTelling<T>(all: readonly T[], whereSlow = 1): readonly T[] {
+  return PATIENCE === 1 ? all : all.slice(0, whereSlow);
+}
+
 function readPatience(text: string | undefined): number {
   if (!text) return 1;
   if (!/^[1-9]\d?$/.test(text)) throw new Error(`TARTAN_LAB_PATIENCE=${text}: must be 1 to 99`);

@@ -58,9 +58,17 @@ export class CommandError extends Error {
 
 /** Runs a command to its end; rejects with `CommandError` unless it exits with 0. */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  return await waitForEnd(argv, start(argv, options), options);
+}
+
+/** The rest of `run` for a command that has been started. */
+export async function waitForEnd(
+  argv: readonly string[],
+  running: Running,
+  options: RunOptions,
+): Promise<RunResult> {
   const { mayFail = false } = options;
   const limitSeconds = PATIENCE * (options.limitSeconds ?? 30);
-  const running = start(argv, options);
   let late = false;
   const timer = setTimeout(() => {
     late = true;
@@ -132,7 +140,7 @@ export function start(argv: readonly string[], options: StartOptions = {}): Runn
   };
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { native } from '../../lab/baseline.ts';
-import { CHECKOUT, TARTAN } from '../../lab/host.ts';
+import { CHECKOUT } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import type { Pod } from '../../lab/pod.ts';
 import { processesIn } from '../../lab/proc.ts';
 import { type Running, type RunResult, run } from '../../lab/process.ts';
 import { waitFor } from '../../lab/ready.ts';
+import { TARTAN } from '../../lab/tartan.ts';
 import { waitForPing } from '../../lab/traffic.ts';
 import type { BenchResult } from '../../src/bench/result.ts';
 

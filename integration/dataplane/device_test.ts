@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { addFlannelDevice, randomMac } from '../../lab/baseline.ts';
 import type { Host } from '../../lab/host.ts';
 import { createLab, NETWORK_CONFIG } from '../../lab/lab.ts';
+import { mostTelling } from '../../lab/patience.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { ping } from '../../lab/traffic.ts';
 import { readPeers } from '../../src/bpf/peer_maps.ts';
@@ -17,7 +18,7 @@ const skip = await missing();
 
 const DEVICE = 'flannel.1';
 
-for (const underlay of ['flat', 'routed'] as const) {
+for (const underlay of mostTelling(['flat', 'routed'] as const)) {
   describe(`healing, ${underlay}`, { skip }, () => {
     let network: Network;
     before(async () => {

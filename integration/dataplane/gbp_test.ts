@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Namespace } from '../../lab/namespace.ts';
+import { mostTelling } from '../../lab/patience.ts';
 import { ping } from '../../lab/traffic.ts';
 import { flannelVxlan, vxlanWith } from '../carriers/flannel_vxlan.ts';
 import { startMeter } from './meter.ts';
@@ -19,7 +20,7 @@ before(() => skip || buildTools());
 /** The cable in the middle of the underlay is narrow: between a and b, and b and flannel, outer packets are fragmented. */
 const LAB = { name: 'gbp', underlay: 'routed', pathMtu: 1400 } as const;
 
-for (const GBP of [true, false]) {
+for (const GBP of mostTelling([true, false])) {
   describe(`GBP ${GBP}`, { skip }, () => {
     let mixed: Mixed;
     before(async () => {

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { flannelKey, putFlannelLease, randomMac } from '../../lab/baseline.ts';
 import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab, NETWORK_CONFIG } from '../../lab/lab.ts';
+import { mostTelling, PATIENCE } from '../../lab/patience.ts';
 import { attachPods, hostDevice } from '../../lab/pod.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { ping, pingMatrix, waitForPing } from '../../lab/traffic.ts';
@@ -12,6 +13,9 @@ import { describeMember, join, type Member } from './network.ts';
 import { echoReply, ICMP, ipv4 } from './packets.ts';
 import { missing } from './requirements.ts';
 import { buildTools, sendDatagrams, sendRaw, sendTcp } from './senders.ts';
+
+/** Seconds between the pings of a flow that must not be interrupted. */
+const INTERVAL = `${0.002 * PATIENCE}`;
 
 const skip = await missing('etcd', 'etcdctl');
 
@@ -127,17 +131,17 @@ describe('SubnetLen changed under live leases', { skip }, () => {
   });
   after(() => lab?.destroy());
 
-  for (const [from, to] of [
+  for (const [from, to] of mostTelling([
     [24, 26],
     [26, 24],
-  ] as const) {
+  ] as const)) {
     it(`${from} to ${to}: who joins again gets a new length, the others stay reachable`, async () => {
       const [a, b, c] = lab.hosts as [Host, Host, Host];
       const [podB, podC] = [b.pods[0], c.pods[0]];
       assert(podB && podC);
       await using watch = b.startTartan(['watch']);
       await waitFor('b is in step', () => watch.stdout().includes('"synced"'));
-      const flow = podB.start(['ping', '-n', '-q', '-i', '0.002', '-W', '1', podC.address]);
+      const flow = podB.start(['ping', '-n', '-q', '-i', INTERVAL, '-W', '1', podC.address]);
 
       await initConfig(lab, { SubnetLen: to });
       const joined = await join(a);

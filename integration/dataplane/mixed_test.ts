@@ -10,6 +10,7 @@ import {
 import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab, NETWORK_CONFIG } from '../../lab/lab.ts';
 import type { LabOptions } from '../../lab/options.ts';
+import { mostTelling } from '../../lab/patience.ts';
 import { attachPods, type Pod } from '../../lab/pod.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
 import { describeMember, join, type Member } from './network.ts';
@@ -35,11 +36,13 @@ const skip = await missing('etcd', 'etcdctl');
 
 before(() => skip || buildTools());
 
-for (const [name, options] of [
+const LABS: readonly (readonly [name: string, Partial<LabOptions>])[] = [
   ['flat', { underlay: 'flat' }],
   ['routed', { underlay: 'routed' }],
   ['flat, wire', { underlay: 'flat', wire: true }],
-] satisfies [string, Partial<LabOptions>][]) {
+];
+
+for (const [name, options] of mostTelling(LABS)) {
   describe(`programs, kernel mode and flannel in one network, ${name}`, { skip }, () => {
     let mixed: Mixed;
     before(async () => {

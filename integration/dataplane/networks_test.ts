@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
 import { folderOf } from '../../lab/names.ts';
+import { PATIENCE } from '../../lab/patience.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { ping } from '../../lab/traffic.ts';
 import type { JoinReport } from '../../src/agent/join.ts';
@@ -13,6 +14,9 @@ import { openMapsOf } from './meter.ts';
 import { createNetwork, join, type Network } from './network.ts';
 import { missing } from './requirements.ts';
 import { buildTools, sendTcp } from './senders.ts';
+
+/** Seconds between the pings of a flow that must not be interrupted. */
+const INTERVAL = `${0.002 * PATIENCE}`;
 
 const skip = await missing();
 
@@ -98,7 +102,7 @@ describe('two networks on the same hosts', { skip }, () => {
 
   it('one is torn down and joined again under the traffic of the other, and nothing of that is lost', async () => {
     const { a, b } = network;
-    const argv = (address: string) => ['ping', '-n', '-q', '-i', '0.002', '-W', '1', address];
+    const argv = (address: string) => ['ping', '-n', '-q', '-i', INTERVAL, '-W', '1', address];
     const lossDuring = async (from: Host | typeof a.pod, address: string, work: () => unknown) => {
       const running = from.start(argv(address));
       await work();

@@ -1,6 +1,7 @@
 /** VNI, Port and MTU other than the default, beside a flannel-style peer that has the same. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { mostTelling } from '../../lab/patience.ts';
 import { ping } from '../../lab/traffic.ts';
 import { flannelVxlan, type VxlanOptions, vxlanWith } from '../carriers/flannel_vxlan.ts';
 import { countDuring } from './meter.ts';
@@ -15,12 +16,12 @@ const skip = await missing('etcd', 'etcdctl');
 before(() => skip || buildTools());
 
 const CASES: readonly VxlanOptions[] = [
+  { VNI: 4242, Port: 65_535, MTU: 600 },
   { VNI: 9_999_999, Port: 4789 },
   { MTU: 1400 },
-  { VNI: 4242, Port: 65_535, MTU: 600 },
 ];
 
-for (const options of CASES) {
+for (const options of mostTelling(CASES)) {
   describe(JSON.stringify(options), { skip }, () => {
     let mixed: Mixed;
     before(async () => {

@@ -58,7 +58,9 @@ export function rowsOf(carrier: Carrier, labs: readonly LabName[]): Row[] {
   return labs.map((lab) => ({ ...LABS[lab], name: `${carrier.name}, ${lab}`, carrier }));
 }
 
-/** Those of a scope; fewer where all is slow. */
-export function select(rows: readonly Row[], scope: Scope): Row[] {
-  return rows.filter((row) => row.scope === scope && (PATIENCE === 1 || row.isTelling));
+/** Those of a scope, or of both; fewer where all is slow. */
+export function select(rows: readonly Row[], scope?: Scope): Row[] {
+  return rows.filter(
+    (row) => (scope ?? row.scope) === row.scope && (PATIENCE === 1 || row.isTelling),
+  );
 }

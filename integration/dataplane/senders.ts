@@ -5,10 +5,11 @@ import type { Namespace } from '../../lab/namespace.ts';
 import { bulkMegabytes } from '../../lab/patience.ts';
 import { type Running, run } from '../../lab/process.ts';
 import { waitFor } from '../../lab/ready.ts';
+import { runScript, startScript } from '../../lab/script.ts';
 
 const SOURCES = `${import.meta.dirname}/tools`;
 const BINARIES = `${CHECKOUT}/build/integration`;
-const TCP_ENDS = [process.execPath, `${SOURCES}/tcp.ts`];
+const TCP_ENDS = `${SOURCES}/tcp.ts`;
 
 const TOOLS = ['udp_datagrams', 'raw_packets', 'frames'] as const;
 
@@ -48,10 +49,11 @@ export async function sendTcp(
   megabytes: number,
   receiverPort: number = to.port,
 ): Promise<{ sent: TcpReport; received: TcpReport }> {
-  await using receiving = receiver.start([...TCP_ENDS, 'receive', `${receiverPort}`]);
+  await using receiving = startScript(receiver, [TCP_ENDS, 'receive', `${receiverPort}`]);
   await waitForListener(receiving);
-  const { stdout } = await from.exec(
-    [...TCP_ENDS, 'send', to.address, `${to.port}`, `${bulkMegabytes(megabytes)}`],
+  const { stdout } = await runScript(
+    from,
+    [TCP_ENDS, 'send', to.address, `${to.port}`, `${bulkMegabytes(megabytes)}`],
     { limitSeconds: 60 },
   );
   const result = await receiving.ended;
@@ -67,7 +69,7 @@ export async function startTcpProxy(
   port: number,
   to: { readonly address: string; readonly port: number },
 ): Promise<Running> {
-  const proxy = at.start([...TCP_ENDS, 'proxy', `${port}`, to.address, `${to.port}`]);
+  const proxy = startScript(at, [TCP_ENDS, 'proxy', `${port}`, to.address, `${to.port}`]);
   await waitForListener(proxy);
   return proxy;
 }

@@ -21,7 +21,7 @@ const skip = await missing();
 export function testCarrier(carrier: Carrier, labs: readonly LabName[], scope?: Scope): void {
   const rows = rowsOf(carrier, labs);
   before(() => skip || buildTools());
-  for (const row of scope ? select(rows, scope) : rows) testRow(row);
+  for (const row of select(rows, scope)) testRow(row);
 }
 
 function testRow(row: Row): void {

@@ -1,7 +1,8 @@
 /** What is on the wire, as tcpdump sees it: every checksum is valid, outside and inside, and so is each TOS octet. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { hostDevice } from '../../lab/pod.ts';
+import { hostDevice, type Pod } from '../../lab/pod.ts';
+import { CommandError } from '../../lab/process.ts';
 import { ping } from '../../lab/traffic.ts';
 import { VXLAN } from '../carriers/vxlan.ts';
 import { captureDuring, faultsIn } from './capture.ts';
@@ -96,9 +97,25 @@ describe('on the wire, of hosts whose interfaces leave nothing undone', { skip }
     });
   }
 
+  /** A kernel older than 6.11 refuses UDP-GSO (EIO) towards an interface whose checksums it has to compute. */
+  async function canLeaveCutting(pod: Pod): Promise<boolean> {
+    try {
+      await sendDatagrams(pod, network.b.pod, { count: 2, bytes: 500, segments: 2 });
+      return true;
+    } catch (error) {
+      if (error instanceof CommandError && error.message.includes('Input/output error'))
+        return false;
+      throw error;
+    }
+  }
+
   for (const [kind, send] of Object.entries(kinds)) {
-    it(`${kind}: on the wire, and where they come out`, async () => {
-      const { b } = network;
+    it(`${kind}: on the wire, and where they come out`, async (t) => {
+      const { a, b } = network;
+      if (kind === 'UDP-GSO' && !(await canLeaveCutting(a.pod))) {
+        t.skip('this kernel cuts no UDP for an interface that leaves checksums to the CPU');
+        return;
+      }
       const outside = { device: PORT, filter: 'udp port 4789 or ip[6:2] & 0x1fff != 0' };
       let delivered = '';
       const sent = await captureDuring(router(), outside, async () => {

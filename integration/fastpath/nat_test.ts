@@ -1,5 +1,4 @@
 import { VXLAN_FAST } from '../carriers/vxlan.ts';
 import { testNat } from './cases/nat.ts';
 
-testNat(VXLAN_FAST, 'flat');
-testNat(VXLAN_FAST, 'routed');
+testNat(VXLAN_FAST, ['flat', 'routed']);

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import type { Namespace } from '../../lab/namespace.ts';
 import type { Running } from '../../lab/process.ts';
 import { waitFor } from '../../lab/ready.ts';
+import { runScript, startScript } from '../../lab/script.ts';
 
-const TALK = [process.execPath, `${import.meta.dirname}/tools/talk.ts`];
+const TALK = `${import.meta.dirname}/tools/talk.ts`;
 
 export const PROTOCOLS = ['tcp', 'udp'] as const;
 
@@ -20,7 +21,7 @@ export async function startServer(
   to: { readonly address: string; readonly port: number },
   name: string,
 ): Promise<Running> {
-  const server = at.start([...TALK, 'serve', `${to.port}`, name, to.address]);
+  const server = startScript(at, [TALK, 'serve', `${to.port}`, name, to.address]);
   await waitFor('the server listens', () => server.stdout().startsWith('listening'));
   return server;
 }
@@ -31,7 +32,7 @@ export async function ask(
   protocol: (typeof PROTOCOLS)[number],
   to: { readonly address: string; readonly port: number },
 ): Promise<Answer> {
-  const { stdout } = await from.exec([...TALK, 'ask', protocol, to.address, `${to.port}`, '3']);
+  const { stdout } = await runScript(from, [TALK, 'ask', protocol, to.address, `${to.port}`, '3']);
   const answers = stdout.trim().split('\n');
   const [by = '', seen = ''] = answers[0]?.split(' ') ?? [];
   assert.deepEqual(
@@ -51,7 +52,7 @@ export async function startChat(
   from: Namespace,
   to: { readonly address: string; readonly port: number },
 ): Promise<Chat> {
-  const running = from.start([...TALK, 'chat', to.address, `${to.port}`]);
+  const running = startScript(from, [TALK, 'chat', to.address, `${to.port}`]);
   await waitFor('the chat is connected', () => running.stdout().startsWith('connected'));
   return {
     async end() {

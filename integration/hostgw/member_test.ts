@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { type Host, TARTAN } from '../../lab/host.ts';
+import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { folderOf } from '../../lab/names.ts';
 import { hostDevice } from '../../lab/pod.ts';
 import { waitFor } from '../../lab/ready.ts';
+import { TARTAN } from '../../lab/tartan.ts';
 import type { JoinReport } from '../../src/agent/join.ts';
 import { endpoint } from '../fastpath/network.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, before, beforeEach, describe, it } from 'node:test';
-import { CHECKOUT, type Host, TARTAN } from '../../lab/host.ts';
+import { CHECKOUT, type Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { folderOf } from '../../lab/names.ts';
 import { waitFor } from '../../lab/ready.ts';
+import { TARTAN } from '../../lab/tartan.ts';
 import type { WatchEvent } from '../../src/agent/events.ts';
 import type { JoinReport } from '../../src/agent/join.ts';
 import { unfinishedName } from '../../src/kernel/links.ts';

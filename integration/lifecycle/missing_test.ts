@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { CHECKOUT, type Host, TARTAN } from '../../lab/host.ts';
+import { CHECKOUT, type Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { folderOf } from '../../lab/names.ts';
+import { TARTAN } from '../../lab/tartan.ts';
 import { type Fingerprint, fingerprint } from './fingerprint.ts';
 import {
   assertJsonError,

@@ -3,23 +3,17 @@ import { globSync } from 'node:fs';
 import { CHECKOUT } from '../host.ts';
 
 /**
- * What loads programs, attaches them and carries packets by them. What takes longest begins first, so that guests end
- * together. The other files of these folders try the same programs and the same kernel interfaces in more settings: for
- * them an emulated machine is too slow, and `make test-kernel` takes them by name for whoever has the time. Of the
- * dataplane's labs it takes some (`isTelling`).
+ * All that carries packets, and what of the kernel and of single programs it does not try already. Short files come
+ * last, so that guests end together. Of the dataplane's labs an emulated machine takes some (`isTelling`).
  */
 const FILES = [
-  'integration/dataplane/default_test.ts',
-  'integration/dataplane/fast_path_test.ts',
-  'integration/dataplane/default_sizes_test.ts',
-  'integration/dataplane/fast_path_sizes_test.ts',
-  'integration/dataplane/flannel_peer_test.ts',
-  ...['clsact', 'xdp', 'replacement', 'ops', 'peers', 'netlink', 'flock', 'tcx'].map(
+  ...['dataplane', 'fastpath', 'security', 'hostgw', 'udp'].map((name) => `integration/${name}`),
+  ...['ops', 'clsact', 'xdp', 'replacement', 'peers', 'netlink', 'flock', 'tcx'].map(
     (name) => `integration/kernel/${name}_test.ts`,
   ),
   ...[
-    ...['answer', 'check', 'devices', 'direct', 'endpoint', 'endpoint_source', 'fast_path', 'fuzz'],
-    ...['group_policy', 'martians', 'nat', 'path', 'receive', 'send', 'slow'],
+    ...['fuzz', 'answer', 'check', 'devices', 'direct', 'endpoint', 'endpoint_source', 'fast_path'],
+    ...['group_policy', 'martians', 'nat', 'path', 'receive', 'send', 'slow', 'udp'],
   ].map((name) => `integration/bpf/${name}_test.ts`),
 ];
 
@@ -51,6 +45,8 @@ const SUITES: Readonly<Record<string, string>> = {
   tcx: 'TCX',
 };
 
+const ON_THE_WIRE = 'on the wire, of hosts whose interfaces leave nothing undone';
+
 /** Debian 12's stock kernel is Linux 6.1. A row whose test runs there after all is an error too. */
 export const NOT_ON_THIS_KERNEL: readonly NotOnThisKernel[] = [
   ...['answers at most once a millisecond', 'remembers when it answered'].map((test) => ({
@@ -60,6 +56,11 @@ export const NOT_ON_THIS_KERNEL: readonly NotOnThisKernel[] = [
     reason: /^this machine takes over [\d.]+ ms to send a packet$/,
     maybe: true as const,
   })),
+  {
+    file: 'integration/dataplane/wire_test.ts',
+    path: [ON_THE_WIRE, 'UDP-GSO: on the wire, and where they come out'],
+    reason: /^this kernel cuts no UDP/,
+  },
   ...[
     ['clsact', 'moves from TCX to clsact and back, the new one before the old one goes'],
     ...['vxlan_send', 'vxlan_check', 'vxlan_receive'].flatMap((program) => [

@@ -7,6 +7,15 @@
 #   run/ended/NUMBER      exit status and seconds
 run=/run/vm/tests
 mine=/run/vm/$guest
+node=$(scripts/node -p process.execPath)
+quiet=--disable-warning=ExperimentalWarning
+
+scripts/vm/fork_server.sh /run/fork_server &
+until [ -S /run/fork_server ]; do
+  kill -0 $! || exit
+  sleep 0.1
+done
+export TARTAN_LAB_FORK_SERVER=/run/fork_server
 
 for entry in "$run"/todo/*; do
   number=${entry##*/}
@@ -14,7 +23,7 @@ for entry in "$run"/todo/*; do
   file=$(cat "$mine/taken")
   echo "== $file"
   start=$EPOCHREALTIME
-  timeout --kill-after=5 600 scripts/node --test-timeout=120000 \
+  timeout --kill-after=5 600 "$node" "$quiet" --test --test-isolation=none --test-timeout=300000 \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=./lab/vm/reporter.ts --test-reporter-destination="$run/results/$number" "$file"
   status=$?

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { Host } from '../../../lab/host.ts';
+import { mostTelling } from '../../../lab/patience.ts';
 import { ping } from '../../../lab/traffic.ts';
 import type { JoinReport } from '../../../src/agent/join.ts';
 import { readSettingsStruct } from '../../../src/bpf/settings.ts';
@@ -23,7 +24,13 @@ const TYPES = ['/sys/kernel/btf/vmlinux', '/sys/kernel/btf/nf_conntrack'];
 
 const skip = await missing();
 
-export function testNat(carrier: Carrier, underlay: 'flat' | 'routed'): void {
+type Underlay = 'flat' | 'routed';
+
+export function testNat(carrier: Carrier, underlays: readonly Underlay[]): void {
+  for (const underlay of mostTelling(underlays)) testOn(carrier, underlay);
+}
+
+function testOn(carrier: Carrier, underlay: Underlay): void {
   describe(`NAT on the hosts, ${carrier.name}, ${underlay}`, { skip }, () => {
     let created: Network | undefined;
     const network = (): Network => created ?? assert.fail('there is no lab');

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Host } from '../../../lab/host.ts';
+import { PATIENCE } from '../../../lab/patience.ts';
 import type { Pod } from '../../../lab/pod.ts';
 import { waitFor } from '../../../lab/ready.ts';
 import { listGenerations, pinsOf } from '../../../src/bpf/pins.ts';
@@ -15,7 +16,7 @@ import { addEndpoints, createFastNetwork } from '../network.ts';
 import { startChat, startServer } from '../talk.ts';
 
 const PORT = 9000;
-const ROUNDS = 3;
+const ROUNDS = PATIENCE === 1 ? 3 : 1;
 
 const skip = await missing();
 
@@ -113,7 +114,7 @@ async function startTraffic(from: Pod, to: Pod) {
   const target = { address: to.address, port: PORT };
   const server = await startServer(to, target, 'there');
   const chat = await startChat(from, target);
-  const pings = from.start(['ping', '-n', '-D', '-i', '0.005', to.address]);
+  const pings = from.start(['ping', '-n', '-D', '-i', `${0.005 * PATIENCE}`, to.address]);
   const answers = () => pings.stdout().split('bytes from').length - 1;
   return {
     async goesOn() {
