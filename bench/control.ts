@@ -9,7 +9,7 @@ import { waitFor } from '../lab/ready.ts';
 import { median } from '../src/bench/statistics.ts';
 import { readPeers, removePeers, writePeers } from '../src/bpf/peer_maps.ts';
 import { parsePrefix } from '../src/net/prefix.ts';
-import type { Peer } from '../src/plan/state.ts';
+import type { Peer } from '../src/plan/dataplane.ts';
 import { openFileStore } from '../src/store/file.ts';
 import type { Figure } from './figures.ts';
 import { manyPeers, mapsOf, peer, WIDE_CONFIG } from './peers.ts';

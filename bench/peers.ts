@@ -1,7 +1,7 @@
 import type { Host } from '../lab/host.ts';
 import { openMaps } from '../src/bpf/generation.ts';
 import { listGenerations, pinsOf } from '../src/bpf/pins.ts';
-import type { Peer } from '../src/plan/state.ts';
+import type { Peer } from '../src/plan/dataplane.ts';
 
 /** A network with room for 65,536 hosts. */
 export const WIDE_CONFIG = {

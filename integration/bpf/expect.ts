@@ -1,7 +1,7 @@
 /** What must have become of a packet, each with nothing else having happened. */
 import assert from 'node:assert/strict';
 import type { CounterName, Traffic } from '../../src/bpf/counters.ts';
-import type { Peer } from '../../src/plan/state.ts';
+import type { Peer } from '../../src/plan/dataplane.ts';
 import type { Outcome } from './programs.ts';
 
 type Counted = readonly CounterName[];

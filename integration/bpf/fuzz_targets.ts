@@ -1,7 +1,7 @@
 /** The programs that are fuzzed, each with the settings that change what it does, and the packets to begin with. */
 
 import { parseIpv4 } from '../../src/net/ipv4.ts';
-import type { Peer, Settings } from '../../src/plan/state.ts';
+import type { Peer, Settings } from '../../src/plan/dataplane.ts';
 import type { Expected, Frame, World } from './oracle.ts';
 import { judgeChecked, judgeDirect, judgeReceived, judgeStripped } from './oracle_receive.ts';
 import { judgeEndpoint, judgeSent } from './oracle_send.ts';

@@ -11,7 +11,7 @@ import {
 import { counterNames } from '../../src/bpf/layouts.gen.ts';
 import type { OpenMaps } from '../../src/bpf/open_map.ts';
 import { slotOf } from '../../src/bpf/peer_maps.ts';
-import type { Peer } from '../../src/plan/state.ts';
+import type { Peer } from '../../src/plan/dataplane.ts';
 import { lookupBatch, possibleCpus } from '../../src/sys/bpf.ts';
 import type { Traffic as ExpectedTraffic } from './oracle.ts';
 

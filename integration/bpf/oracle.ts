@@ -5,7 +5,7 @@
 import type { CounterName } from '../../src/bpf/counters.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { parsePrefix, prefixMask } from '../../src/net/prefix.ts';
-import type { Peer, Settings } from '../../src/plan/state.ts';
+import type { Peer, Settings } from '../../src/plan/dataplane.ts';
 import type { Verdict } from './programs.ts';
 
 /** A packet that is to be judged. */

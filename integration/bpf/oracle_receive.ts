@@ -1,6 +1,6 @@
 /** The oracle for what comes in: vxlan_receive, vxlan_check, vxlan_strip. */
 import type { CounterName } from '../../src/bpf/counters.ts';
-import type { Peer } from '../../src/plan/state.ts';
+import type { Peer } from '../../src/plan/dataplane.ts';
 import {
   decrementTtl,
   dropFor,

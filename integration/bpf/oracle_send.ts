@@ -1,6 +1,6 @@
 /** The oracle for what goes out: vxlan_send, endpoint_send. */
 import { parseIpv4 } from '../../src/net/ipv4.ts';
-import type { Peer } from '../../src/plan/state.ts';
+import type { Peer } from '../../src/plan/dataplane.ts';
 import {
   decrementTtl,
   dropFor,

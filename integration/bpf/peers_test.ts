@@ -5,7 +5,7 @@ import { peerLayout } from '../../src/bpf/layouts.gen.ts';
 import { removePeers, writePeers } from '../../src/bpf/peer_maps.ts';
 import { encodeStruct } from '../../src/bpf/struct_codec.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
-import type { Peer } from '../../src/plan/state.ts';
+import type { Peer } from '../../src/plan/dataplane.ts';
 import { updateElement } from '../../src/sys/bpf.ts';
 import { assertDropped } from './expect.ts';
 import { LENGTH } from './packets.ts';

@@ -15,7 +15,7 @@ import { builtObjects, objectPath, programNames } from '../../src/bpf/object_fil
 import type { MapName, OpenMaps } from '../../src/bpf/open_map.ts';
 import { readPeers, slotOf, writePeers } from '../../src/bpf/peer_maps.ts';
 import { type DeviceIndexes, writeSettings } from '../../src/bpf/settings.ts';
-import type { Endpoint, ObjectName, Peer, Settings } from '../../src/plan/state.ts';
+import type { Endpoint, ObjectName, Peer, Settings } from '../../src/plan/dataplane.ts';
 import { possibleCpus, readMapInfo, testRun, updateElement } from '../../src/sys/bpf.ts';
 import { loadObject } from '../../src/sys/libbpf.ts';
 import { lacks } from '../lifecycle/support.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { Peer, Settings } from '../../src/plan/state.ts';
+import type { Peer, Settings } from '../../src/plan/dataplane.ts';
 import { loadPrograms, missing, nameVerdict, runProgram } from './programs.ts';
 import { PEER, SETTINGS, sent } from './scene.ts';
 

@@ -3,7 +3,7 @@
 import type { DeviceIndexes } from '../../src/bpf/settings.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { parseMac } from '../../src/net/mac.ts';
-import { type Endpoint, NO_MAC, type Peer, type Settings } from '../../src/plan/state.ts';
+import { type Endpoint, NO_MAC, type Peer, type Settings } from '../../src/plan/dataplane.ts';
 import {
   ETHERTYPE,
   type EthernetFields,

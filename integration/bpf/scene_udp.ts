@@ -1,5 +1,5 @@
 /** The host of scene.ts as a member of a udp network. */
-import type { Settings } from '../../src/plan/state.ts';
+import type { Settings } from '../../src/plan/dataplane.ts';
 import { ethernet, ipv4, PROTOCOL, udp } from './packets.ts';
 import { type Changes, OWN_POD, PEER, PEER_POD, SETTINGS, udpPayload } from './scene.ts';
 

@@ -8,7 +8,7 @@ import { mostTelling } from '../../lab/patience.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { ping } from '../../lab/traffic.ts';
 import { readPeers } from '../../src/bpf/peer_maps.ts';
-import type { Peer } from '../../src/plan/state.ts';
+import type { Peer } from '../../src/plan/dataplane.ts';
 import { exchange } from '../carriers/tally.ts';
 import { countDuring, openMapsOf } from './meter.ts';
 import { createNetwork, join, type Member, type Network } from './network.ts';

@@ -5,7 +5,7 @@ import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
 import { readAttached } from '../../src/bpf/attach.ts';
-import type { AttachmentMeans } from '../../src/plan/state.ts';
+import type { AttachmentMeans } from '../../src/plan/dataplane.ts';
 import type { Hook } from '../../src/sys/bpf_links.ts';
 import { createClsact, type Filter, listClsact, listFilters, putFilter } from '../../src/sys/tc.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';

@@ -2,13 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createLab, type Lab } from '../../lab/lab.ts';
+import type { PairLink } from '../../src/plan/links.ts';
 import type { Op } from '../../src/plan/op.ts';
-import {
-  type DesiredState,
-  nothing,
-  type ObservedState,
-  type PairLink,
-} from '../../src/plan/state.ts';
+import { type DesiredState, nothing, type ObservedState } from '../../src/plan/state.ts';
 import { apply } from '../../test/plan/model.ts';
 import type { Host as Model } from '../../test/plan/model_host.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';

@@ -7,7 +7,7 @@ import { readPeers, slotOf } from '../../src/bpf/peer_maps.ts';
 import { type Pins, removeEmptyFolders, removeGeneration } from '../../src/bpf/pins.ts';
 import { readSettingsStruct, writeSettings } from '../../src/bpf/settings.ts';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
-import type { Peer, Settings } from '../../src/plan/state.ts';
+import type { Peer, Settings } from '../../src/plan/dataplane.ts';
 import { lookupElement, nextKey } from '../../src/sys/bpf.ts';
 
 const SETTINGS: Settings = {

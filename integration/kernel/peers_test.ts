@@ -9,7 +9,7 @@ import { readPeers, removePeers, slotOf, writePeers } from '../../src/bpf/peer_m
 import { type Pins, pinsOf } from '../../src/bpf/pins.ts';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import { formatPrefix, prefixOf } from '../../src/net/prefix.ts';
-import { NO_MAC, type Peer } from '../../src/plan/state.ts';
+import { NO_MAC, type Peer } from '../../src/plan/dataplane.ts';
 import { possibleCpus, updateElement } from '../../src/sys/bpf.ts';
 import { aMac } from '../../test/arbitraries.ts';
 import { assertTables, makeTables, readSources } from './peer_tables.ts';

@@ -6,7 +6,8 @@ import { vxlan } from '../../src/backend/vxlan.ts';
 import { parseConfig } from '../../src/lease/config.ts';
 import type { Lease } from '../../src/lease/lease.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
-import type { Attachment, Dataplane, DesiredState, Settings } from '../../src/plan/state.ts';
+import type { Attachment, Dataplane, Settings } from '../../src/plan/dataplane.ts';
+import type { DesiredState } from '../../src/plan/state.ts';
 import { hasTcx } from '../../src/sys/bpf_links.ts';
 
 export const CONFIG = {

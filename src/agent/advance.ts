@@ -1,5 +1,6 @@
+import type { Peer } from '../plan/dataplane.ts';
 import type { Op } from '../plan/op.ts';
-import type { ObservedState, Peer } from '../plan/state.ts';
+import type { ObservedState } from '../plan/state.ts';
 
 /**
  * What is known after a step; null: the kernel must be read again. Only what changes with the peers is followed, which

@@ -3,7 +3,8 @@ import { TartanError } from '../errors.ts';
 import type { HostInterface } from '../kernel/contract.ts';
 import { formatIpv4, isIpv4, parseIpv4 } from '../net/ipv4.ts';
 import { lastAddress, parsePrefix, prefixContains } from '../net/prefix.ts';
-import { ENDPOINT_PLACES, isOverlayDevice } from '../plan/state.ts';
+import { ENDPOINT_PLACES } from '../plan/dataplane.ts';
+import { isOverlayDevice } from '../plan/links.ts';
 import type { EndpointRecord } from './endpoint_file.ts';
 import type { HostState } from './state_file.ts';
 

@@ -4,16 +4,11 @@ import { endpointAttachments } from '../backend/fast_path.ts';
 import { TartanError } from '../errors.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { parsePrefix, prefixContains } from '../net/prefix.ts';
+import type { Endpoint, ObjectName } from '../plan/dataplane.ts';
 import { diff } from '../plan/diff.ts';
+import { generationName, irregularPlacesOf, objectOf } from '../plan/generations.ts';
 import type { Op } from '../plan/op.ts';
-import {
-  type Endpoint,
-  generationName,
-  irregularPlacesOf,
-  type ObjectName,
-  type ObservedState,
-  objectOf,
-} from '../plan/state.ts';
+import type { ObservedState } from '../plan/state.ts';
 import { surveyEndpoints } from './endpoints.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import { takeLock } from './lock.ts';

@@ -2,7 +2,7 @@
 
 import { messageOf, TartanError } from '../errors.ts';
 import type { HostInterface, HostReader } from '../kernel/contract.ts';
-import type { Endpoint } from '../plan/state.ts';
+import type { Endpoint } from '../plan/dataplane.ts';
 import { type EndpointRecord, readEndpointFile, updateEndpointFile } from './endpoint_file.ts';
 import type { Log } from './log.ts';
 import { networkNamespaceInode } from './state_file.ts';

@@ -3,7 +3,8 @@ import type { HostReader } from '../kernel/contract.ts';
 import { parseSubnetEnv } from '../lease/subnet_env.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix, parsePrefix, prefixesOverlap } from '../net/prefix.ts';
-import { NO_MAC, type ObservedState } from '../plan/state.ts';
+import { NO_MAC } from '../plan/dataplane.ts';
+import type { ObservedState } from '../plan/state.ts';
 import { readIfPresent } from './atomic_file.ts';
 import type { HostState } from './state_file.ts';
 

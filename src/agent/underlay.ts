@@ -1,6 +1,6 @@
 import { TartanError } from '../errors.ts';
 import type { HostInterface, HostReader } from '../kernel/contract.ts';
-import { isOverlayDevice } from '../plan/state.ts';
+import { isOverlayDevice } from '../plan/links.ts';
 
 /** How the underlay interface is chosen. */
 export interface UnderlayChoice {

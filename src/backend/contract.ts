@@ -1,7 +1,10 @@
 import type { TartanError } from '../errors.ts';
 import type { NetworkConfig } from '../lease/config.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
-import type { DesiredState, Endpoint, HostRoute, ObservedLink } from '../plan/state.ts';
+import type { Endpoint } from '../plan/dataplane.ts';
+import type { ObservedLink } from '../plan/links.ts';
+import type { HostRoute } from '../plan/routes.ts';
+import type { DesiredState } from '../plan/state.ts';
 
 /** What of the host's netfilter FastPath has to reckon with. */
 export interface Netfilter {

@@ -3,7 +3,7 @@ import { type BackendConfig, wantsFastPath } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, prefixContains } from '../net/prefix.ts';
-import type { Attachment, Endpoint } from '../plan/state.ts';
+import type { Attachment, Endpoint } from '../plan/dataplane.ts';
 import type { Netfilter, Node } from './contract.ts';
 
 export interface FastPath {

@@ -4,7 +4,7 @@ import type { HostGwConfig, NetworkConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix, prefixContains } from '../net/prefix.ts';
-import { type Dataplane, NO_MAC, type Peer } from '../plan/state.ts';
+import { type Dataplane, NO_MAC, type Peer } from '../plan/dataplane.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath, type FastPath, noFastPath } from './fast_path.ts';
 import { numberSubnets } from './numbering.ts';

@@ -1,7 +1,7 @@
 /** Which subnets have a place of their own in the programs' peer array. */
 import type { NetworkConfig } from '../lease/config.ts';
 import { formatPrefix, prefixOf, prefixSize } from '../net/prefix.ts';
-import type { Settings } from '../plan/state.ts';
+import type { Settings } from '../plan/dataplane.ts';
 
 /** The BPF peer array's limit; a network with more subnets keeps the rest in the trie. */
 const MAX_ARRAY_PEERS = 65_536;

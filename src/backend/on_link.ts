@@ -1,7 +1,7 @@
 /** Which hosts are on the underlay interface's own layer 2, so that packets for their pods need no tunnel. */
 import { parseIpv4 } from '../net/ipv4.ts';
 import { parsePrefix, prefixOf } from '../net/prefix.ts';
-import type { HostRoute } from '../plan/state.ts';
+import type { HostRoute } from '../plan/routes.ts';
 import type { Node } from './contract.ts';
 
 /**

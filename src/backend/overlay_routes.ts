@@ -13,7 +13,7 @@ import {
   prefixesOverlap,
   prefixOf,
 } from '../net/prefix.ts';
-import type { Route } from '../plan/state.ts';
+import type { Route } from '../plan/routes.ts';
 import type { Node } from './contract.ts';
 
 /**

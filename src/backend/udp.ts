@@ -4,7 +4,8 @@ import { LEAST_IPV4_MTU, type NetworkConfig, type UdpConfig } from '../lease/con
 import type { Lease } from '../lease/lease.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix } from '../net/prefix.ts';
-import { NO_MAC, type PairLink, type Peer, relayDeviceName } from '../plan/state.ts';
+import { NO_MAC, type Peer } from '../plan/dataplane.ts';
+import { type PairLink, relayDeviceName } from '../plan/links.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath } from './fast_path.ts';
 import { numberSubnets } from './numbering.ts';

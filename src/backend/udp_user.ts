@@ -1,7 +1,7 @@
 /** udp in user space: a TUN that stays, and routes that tell `tartan relay` the peers. */
 import type { UdpConfig } from '../lease/config.ts';
 import { formatPrefix } from '../net/prefix.ts';
-import type { Route } from '../plan/state.ts';
+import type { Route } from '../plan/routes.ts';
 import type { Decision, Node } from './contract.ts';
 import type { OverlayRoutes } from './overlay_routes.ts';
 

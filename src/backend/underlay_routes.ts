@@ -1,7 +1,7 @@
 /** Routes by the underlay itself: to the subnets of hosts on its own layer 2, via these hosts. */
 import type { Lease } from '../lease/lease.ts';
 import { formatPrefix } from '../net/prefix.ts';
-import type { Route } from '../plan/state.ts';
+import type { Route } from '../plan/routes.ts';
 import type { Node } from './contract.ts';
 
 export function routesByUnderlay(

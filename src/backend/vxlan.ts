@@ -9,7 +9,8 @@ import {
 import type { Lease } from '../lease/lease.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, prefixContains } from '../net/prefix.ts';
-import { overlayDeviceName, type Peer } from '../plan/state.ts';
+import type { Peer } from '../plan/dataplane.ts';
+import { overlayDeviceName } from '../plan/links.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath } from './fast_path.ts';
 import { numberSubnets } from './numbering.ts';

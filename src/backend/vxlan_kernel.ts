@@ -3,7 +3,8 @@ import type { VxlanConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix } from '../net/prefix.ts';
-import { type FdbEntry, type Neighbor, overlayDeviceName, type Route } from '../plan/state.ts';
+import { overlayDeviceName } from '../plan/links.ts';
+import type { FdbEntry, Neighbor, Route } from '../plan/routes.ts';
 import type { DataplaneChoice, Decision, Node } from './contract.ts';
 
 export interface KernelModeWish {

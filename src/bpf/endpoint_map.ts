@@ -1,7 +1,7 @@
 /** The `endpoints` map: the pods that FastPath serves, each at the place that the last bits of its address name. */
 import { TartanError } from '../errors.ts';
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
-import type { Endpoint } from '../plan/state.ts';
+import type { Endpoint } from '../plan/dataplane.ts';
 import { lookupBatch, lookupElement, readBatches, updateElement } from '../sys/bpf.ts';
 import { endpointLayout } from './layouts.gen.ts';
 import { fitValues, type OpenMap, type OpenMaps } from './open_map.ts';

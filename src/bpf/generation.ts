@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, ProgramsRefused, TartanError } from '../errors.ts';
-import type { Generation } from '../plan/state.ts';
+import type { Generation } from '../plan/generations.ts';
 import { getPinned, pinObject, readMapInfo, readProgramInfo } from '../sys/bpf.ts';
 import { type LoadOptions, loadObject, openLibrary, VerifierError } from '../sys/libbpf.ts';
 import { close, SystemError } from '../sys/libc.ts';

@@ -1,7 +1,7 @@
 /** What a generation takes over from its predecessor, which may be of another version. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Generation } from '../plan/state.ts';
+import type { Generation } from '../plan/generations.ts';
 import { getPinned } from '../sys/bpf.ts';
 import type { MapDefinition } from '../sys/libbpf.ts';
 import { close } from '../sys/libc.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ObjectName } from '../plan/state.ts';
+import type { ObjectName } from '../plan/dataplane.ts';
 
 /** An object, and the programs of it that are pinned. */
 export interface ObjectFile {

@@ -5,7 +5,7 @@
 import { TartanError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix, parsePrefix, prefixOf, prefixSize } from '../net/prefix.ts';
-import { NO_MAC, type Peer } from '../plan/state.ts';
+import { NO_MAC, type Peer } from '../plan/dataplane.ts';
 import { deleteElement, possibleCpus, updateBatch, updateElement } from '../sys/bpf.ts';
 import { lpmKeyLayout, peerLayout, trafficLayout } from './layouts.gen.ts';
 import { isEmpty, type OpenMaps } from './open_map.ts';

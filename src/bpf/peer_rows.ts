@@ -4,7 +4,7 @@
  */
 import { parseIpv4 } from '../net/ipv4.ts';
 import { formatMac, writeMac } from '../net/mac.ts';
-import type { Peer } from '../plan/state.ts';
+import type { Peer } from '../plan/dataplane.ts';
 import { peerLayout } from './layouts.gen.ts';
 
 export interface PeerRows {

@@ -1,4 +1,4 @@
-import type { Attachment } from '../plan/state.ts';
+import type { Attachment } from '../plan/dataplane.ts';
 import type { Pins } from './pins.ts';
 
 /** A program on one hook of one device, by index. */

@@ -1,7 +1,7 @@
 /** The `settings` map: one struct, between the plan's words and the programs'. */
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, parsePrefix, prefixMask, prefixOf } from '../net/prefix.ts';
-import type { Settings } from '../plan/state.ts';
+import type { Settings } from '../plan/dataplane.ts';
 import { updateElement } from '../sys/bpf.ts';
 import { settingsLayout } from './layouts.gen.ts';
 import { lookupStruct, type OpenMaps } from './open_map.ts';

@@ -15,8 +15,9 @@ import {
 } from '../bpf/pins.ts';
 import type { Place } from '../bpf/place.ts';
 import { type DeviceIndexes, writeSettings } from '../bpf/settings.ts';
+import type { Attachment } from '../plan/dataplane.ts';
 import type { Op } from '../plan/op.ts';
-import type { Address, Attachment, Route } from '../plan/state.ts';
+import type { Address, Route } from '../plan/routes.ts';
 import { removeFilter, writeFilter } from './filter.ts';
 import { runBatch } from './iproute.ts';
 import { addLink, setLink } from './link_commands.ts';

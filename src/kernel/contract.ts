@@ -1,6 +1,7 @@
 import type { TartanError } from '../errors.ts';
 import type { Op } from '../plan/op.ts';
-import type { HostRoute, ObservedState } from '../plan/state.ts';
+import type { HostRoute } from '../plan/routes.ts';
+import type { ObservedState } from '../plan/state.ts';
 
 /** The only door to the kernel. */
 export interface Kernel {

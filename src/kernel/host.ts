@@ -1,6 +1,6 @@
 /** What the host looks like beside our own objects. */
 import { readFile } from 'node:fs/promises';
-import type { HostRoute } from '../plan/state.ts';
+import type { HostRoute } from '../plan/routes.ts';
 import type { HostReader } from './contract.ts';
 import { readJson } from './iproute.ts';
 import { readIpInterfaces, toHostInterface } from './links.ts';

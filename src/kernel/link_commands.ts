@@ -1,7 +1,7 @@
 /** What iproute2 is told to make of devices. */
 import { existsSync } from 'node:fs';
+import type { ClassicLink, Link, VxlanLink } from '../plan/links.ts';
 import type { LinkChange } from '../plan/op.ts';
-import type { ClassicLink, Link, VxlanLink } from '../plan/state.ts';
 import { aliasOf, unfinishedName } from './links.ts';
 import { FAR_MTU } from './pair.ts';
 

@@ -9,7 +9,7 @@ import {
   type TunLink,
   type VxlanLink,
   type VxlanSocket,
-} from '../plan/state.ts';
+} from '../plan/links.ts';
 import type { HostInterface } from './contract.ts';
 import { readJson } from './iproute.ts';
 import { FAR_MTU, isTuned } from './pair.ts';

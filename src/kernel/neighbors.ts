@@ -1,5 +1,5 @@
 /** Kernel mode's entries for peers, as flanneld makes them: VTEP address → MAC, and MAC → host. */
-import type { FdbEntry, Neighbor } from '../plan/state.ts';
+import type { FdbEntry, Neighbor } from '../plan/routes.ts';
 import { readJson, runBatch } from './iproute.ts';
 
 /** `ip -json neigh show`. */

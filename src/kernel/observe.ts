@@ -8,14 +8,10 @@ import { readPeers } from '../bpf/peer_maps.ts';
 import { listGenerations, listLinks, listOwners, type Pins } from '../bpf/pins.ts';
 import { type DeviceIndexes, readSettings } from '../bpf/settings.ts';
 import { TartanError } from '../errors.ts';
-import {
-  type Generation,
-  generationPrefix,
-  type ObjectName,
-  type ObservedState,
-  objectOf,
-  type Route,
-} from '../plan/state.ts';
+import type { ObjectName } from '../plan/dataplane.ts';
+import { type Generation, generationPrefix, objectOf } from '../plan/generations.ts';
+import type { Route } from '../plan/routes.ts';
+import type { ObservedState } from '../plan/state.ts';
 import { isNamespaceAlive } from '../sys/namespaces.ts';
 import { observeFilter } from './filter.ts';
 import { readJson } from './iproute.ts';

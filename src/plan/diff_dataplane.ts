@@ -1,14 +1,7 @@
+import type { Attachment, Dataplane, Endpoint, Peer, Settings } from './dataplane.ts';
 import { holdings, predecessor, wantedGeneration } from './diff_generation.ts';
 import type { Op } from './op.ts';
-import type {
-  Attachment,
-  Dataplane,
-  DesiredState,
-  Endpoint,
-  ObservedState,
-  Peer,
-  Settings,
-} from './state.ts';
+import type { DesiredState, ObservedState } from './state.ts';
 
 /**
  * Programs, maps and attachments. A new generation's maps are filled before its programs take the place of the old

@@ -1,15 +1,10 @@
 /** Which set of programs and maps is wanted, and what it takes over from the one in use. */
 import { TartanError } from '../errors.ts';
+import type { Dataplane } from './dataplane.ts';
+import { type Generation, generationName, irregularPlacesOf, numberingOf } from './generations.ts';
 import { irregularPlaces } from './irregular.ts';
 import type { Op } from './op.ts';
-import {
-  type Dataplane,
-  type Generation,
-  generationName,
-  irregularPlacesOf,
-  numberingOf,
-  type ObservedState,
-} from './state.ts';
+import type { ObservedState } from './state.ts';
 
 /**
  * The name of the generation that is wanted. It has room for at least as many irregular peers as one of the same numbering

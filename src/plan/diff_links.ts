@@ -1,16 +1,15 @@
 import { TartanError } from '../errors.ts';
-import type { LinkChange, Op } from './op.ts';
 import {
   type ClassicLink,
-  type DesiredState,
   type ForeignLink,
   type Link,
   type ObservedLink,
-  type ObservedState,
   socketOf,
   type VxlanLink,
   type VxlanSocket,
-} from './state.ts';
+} from './links.ts';
+import type { LinkChange, Op } from './op.ts';
+import type { DesiredState, ObservedState } from './state.ts';
 
 export interface LinkOps {
   readonly remove: Op[];

@@ -1,6 +1,6 @@
 /** What kernel mode keeps for each peer beside its route. */
 import type { Op } from './op.ts';
-import type { FdbEntry, Neighbor } from './state.ts';
+import type { FdbEntry, Neighbor } from './routes.ts';
 
 interface Ops {
   readonly write: readonly Op[];

@@ -1,6 +1,7 @@
 import { parsePrefix, prefixesOverlap } from '../net/prefix.ts';
 import type { Op } from './op.ts';
-import type { DesiredState, ObservedState, Route } from './state.ts';
+import type { Route } from './routes.ts';
+import type { DesiredState, ObservedState } from './state.ts';
 
 export interface RouteOps {
   /** Into the overlay device: they lead nowhere once that goes. */

@@ -1,6 +1,7 @@
 /** Peers without a place in the programs' peer array: their leases have another length, or lie outside its range. */
 import { parsePrefix, prefixSize } from '../net/prefix.ts';
-import { type Dataplane, LEAST_IRREGULAR_PLACES } from './state.ts';
+import type { Dataplane } from './dataplane.ts';
+import { LEAST_IRREGULAR_PLACES } from './generations.ts';
 
 /** Counted once for each table of peers, which is asked about many times. */
 const counts = new WeakMap<Dataplane['peers'], number>();

@@ -1,15 +1,6 @@
-import type {
-  Address,
-  Attachment,
-  Endpoint,
-  FdbEntry,
-  Link,
-  Neighbor,
-  ObjectName,
-  Peer,
-  Route,
-  Settings,
-} from './state.ts';
+import type { Attachment, Endpoint, ObjectName, Peer, Settings } from './dataplane.ts';
+import type { Link } from './links.ts';
+import type { Address, FdbEntry, Neighbor, Route } from './routes.ts';
 
 /** Changes of a link that need no new one. */
 export interface LinkChange {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createConverger } from '../../src/agent/converge.ts';
-import type { DesiredState, ObservedState, Peer } from '../../src/plan/state.ts';
-import { generationName } from '../../src/plan/state.ts';
+import type { Peer } from '../../src/plan/dataplane.ts';
+import { generationName } from '../../src/plan/generations.ts';
+import type { DesiredState, ObservedState } from '../../src/plan/state.ts';
 import { recordingKernel } from './world.ts';
 
 const BUILD = '0123456789abcdef';

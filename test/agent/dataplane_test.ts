@@ -6,7 +6,7 @@ import { join, previewJoin } from '../../src/agent/join.ts';
 import { statePath } from '../../src/agent/state_file.ts';
 import { teardown } from '../../src/agent/teardown.ts';
 import { ProgramsRefused, TartanError } from '../../src/errors.ts';
-import type { ClassicLink } from '../../src/plan/state.ts';
+import type { ClassicLink } from '../../src/plan/links.ts';
 import { recordingKernel, type TestHost, testHost } from './world.ts';
 
 const obstacle = new TartanError('MISSING', 'there is no BPF file system at /b', 'Mount one.');

@@ -10,7 +10,8 @@ import { networkNamespaceInode, statePath, writeState } from '../../src/agent/st
 import { mapLayouts } from '../../src/bpf/layouts.gen.ts';
 import { TartanError } from '../../src/errors.ts';
 import type { HostInterface } from '../../src/kernel/contract.ts';
-import { ENDPOINT_PLACES, type ObservedState, type Settings } from '../../src/plan/state.ts';
+import { ENDPOINT_PLACES, type Settings } from '../../src/plan/dataplane.ts';
+import type { ObservedState } from '../../src/plan/state.ts';
 import { GENERATION, generation, settings, settled } from '../plan/samples.ts';
 import { hostOf, interfaceOf, recordingKernel, type TestHost, testHost } from './world.ts';
 

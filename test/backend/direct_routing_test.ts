@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Node } from '../../src/backend/contract.ts';
 import { vxlan } from '../../src/backend/vxlan.ts';
-import type { HostRoute } from '../../src/plan/state.ts';
+import type { HostRoute } from '../../src/plan/routes.ts';
 import { node as bareNode, lease, own, withOptions } from './samples.ts';
 
 const connected: HostRoute = {

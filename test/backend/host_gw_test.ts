@@ -5,7 +5,7 @@ import { hostGw } from '../../src/backend/host_gw.ts';
 import { TartanError } from '../../src/errors.ts';
 import type { NetworkConfig } from '../../src/lease/config.ts';
 import type { Lease } from '../../src/lease/lease.ts';
-import type { HostRoute } from '../../src/plan/state.ts';
+import type { HostRoute } from '../../src/plan/routes.ts';
 import { node as bareNode, config as vxlanConfig, lease as vxlanLease } from './samples.ts';
 
 const config: NetworkConfig = { ...vxlanConfig, backend: { type: 'host-gw', fastPath: false } };

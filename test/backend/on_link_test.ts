@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { onLink } from '../../src/backend/on_link.ts';
 import { formatIpv4, parseIpv4 } from '../../src/net/ipv4.ts';
 import { formatPrefix, parsePrefix, prefixContains, prefixOf } from '../../src/net/prefix.ts';
-import type { HostRoute } from '../../src/plan/state.ts';
+import type { HostRoute } from '../../src/plan/routes.ts';
 import { node } from './samples.ts';
 
 const connected = route('192.168.64.0/24', null);

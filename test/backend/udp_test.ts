@@ -4,7 +4,7 @@ import type { Node } from '../../src/backend/contract.ts';
 import { udp } from '../../src/backend/udp.ts';
 import { TartanError } from '../../src/errors.ts';
 import type { NetworkConfig } from '../../src/lease/config.ts';
-import type { ForeignLink } from '../../src/plan/state.ts';
+import type { ForeignLink } from '../../src/plan/links.ts';
 import { config as base, lease, node, withInterface } from './samples.ts';
 
 const config: NetworkConfig = { ...base, backend: { type: 'udp', port: 8285, fastPath: false } };

@@ -5,7 +5,7 @@ import { vxlan } from '../../src/backend/vxlan.ts';
 import { TartanError } from '../../src/errors.ts';
 import type { NetworkConfig } from '../../src/lease/config.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
-import type { ObservedLink } from '../../src/plan/state.ts';
+import type { ObservedLink } from '../../src/plan/links.ts';
 import { config, lease, node, own, withInterface, withOptions } from './samples.ts';
 
 const RANDOM_MAC = '02:99:99:99:99:99';

@@ -1,17 +1,9 @@
 /** Wishes of every kind that can occur, from a small vocabulary, so that hosts often meet them. */
 import fc from 'fast-check';
-import type {
-  Address,
-  ClassicLink,
-  DesiredState,
-  Endpoint,
-  FdbEntry,
-  Neighbor,
-  PairLink,
-  Peer,
-  Settings,
-  VxlanLink,
-} from '../../src/plan/state.ts';
+import type { Endpoint, Peer, Settings } from '../../src/plan/dataplane.ts';
+import type { ClassicLink, PairLink, VxlanLink } from '../../src/plan/links.ts';
+import type { Address, FdbEntry, Neighbor } from '../../src/plan/routes.ts';
+import type { DesiredState } from '../../src/plan/state.ts';
 import { wantedRoutes } from './route_arbitraries.ts';
 import { check, peersOf, receive, send } from './samples.ts';
 

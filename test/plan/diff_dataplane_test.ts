@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TartanError } from '../../src/errors.ts';
 import { diff } from '../../src/plan/diff.ts';
+import { generationName, numberingOf } from '../../src/plan/generations.ts';
 import type { Op } from '../../src/plan/op.ts';
-import { generationName, nothing, numberingOf, type ObservedState } from '../../src/plan/state.ts';
+import { nothing, type ObservedState } from '../../src/plan/state.ts';
 import {
   BUILD,
   check,

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diff } from '../../src/plan/diff.ts';
+import type { ForeignLink } from '../../src/plan/links.ts';
 import type { Op } from '../../src/plan/op.ts';
-import type { DesiredState, ForeignLink, ObservedState } from '../../src/plan/state.ts';
+import type { DesiredState, ObservedState } from '../../src/plan/state.ts';
 import {
   bare,
   classicLink,

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diff } from '../../src/plan/diff.ts';
-import {
-  type DesiredState,
-  nothing,
-  type ObservedState,
-  type PairLink,
-} from '../../src/plan/state.ts';
+import type { PairLink } from '../../src/plan/links.ts';
+import { type DesiredState, nothing, type ObservedState } from '../../src/plan/state.ts';
 import { bare } from './samples.ts';
 
 const pair: PairLink = {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TartanError } from '../../src/errors.ts';
 import { diff } from '../../src/plan/diff.ts';
+import type { ObservedLink } from '../../src/plan/links.ts';
 import type { Op } from '../../src/plan/op.ts';
-import { nothing, type ObservedLink, type ObservedState } from '../../src/plan/state.ts';
+import { nothing, type ObservedState } from '../../src/plan/state.ts';
 import {
   bare,
   check,

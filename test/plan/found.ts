@@ -1,14 +1,9 @@
 /** Hosts of every kind that can occur, from the vocabulary of the wishes. */
 import fc from 'fast-check';
-import {
-  type Attachment,
-  type Generation,
-  generationName,
-  hashFilter,
-  type Link,
-  type ObservedLink,
-  type Settings,
-} from '../../src/plan/state.ts';
+import type { Attachment, Settings } from '../../src/plan/dataplane.ts';
+import { type Generation, generationName } from '../../src/plan/generations.ts';
+import type { Link, ObservedLink } from '../../src/plan/links.ts';
+import { hashFilter } from '../../src/plan/state.ts';
 import {
   aClassicLink,
   addressesOn,

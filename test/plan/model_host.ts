@@ -1,13 +1,10 @@
 /** A host in the model, its devices and its pinned sets. */
 import assert from 'node:assert/strict';
+import type { Attachment } from '../../src/plan/dataplane.ts';
+import type { Generation } from '../../src/plan/generations.ts';
+import type { Link, VxlanLink } from '../../src/plan/links.ts';
 import type { Op } from '../../src/plan/op.ts';
-import type {
-  Attachment,
-  Generation,
-  Link,
-  ObservedState,
-  VxlanLink,
-} from '../../src/plan/state.ts';
+import type { ObservedState } from '../../src/plan/state.ts';
 import { routesIn, type TableRoute } from './route_model.ts';
 
 export interface Host extends ObservedState {

@@ -1,6 +1,6 @@
 /** Routes of every kind that can stand on a host, or be wanted there. */
 import fc from 'fast-check';
-import type { Route } from '../../src/plan/state.ts';
+import type { Route } from '../../src/plan/routes.ts';
 import type { TableRoute } from './route_model.ts';
 
 const aDestination = fc.constantFrom('10.5.1.0/24', '10.5.2.0/23', '10.5.4.0/22', '10.5.9.0/24');

@@ -1,7 +1,7 @@
 /** The host's routes as they stand in the kernel's order, ours and other people's. */
 import assert from 'node:assert/strict';
 import type { Op } from '../../src/plan/op.ts';
-import type { Route } from '../../src/plan/state.ts';
+import type { Route } from '../../src/plan/routes.ts';
 
 /** Of two to one destination, the one that comes first is in force. */
 export interface TableRoute extends Route {

@@ -1,19 +1,9 @@
 /** A host of a network 10.5.0.0/16, as it is to be and as it is. */
-import {
-  type Attachment,
-  type ClassicLink,
-  type Dataplane,
-  type DesiredState,
-  type FdbEntry,
-  type Generation,
-  generationName,
-  type Neighbor,
-  type ObservedState,
-  type Peer,
-  type Route,
-  type Settings,
-  type VxlanLink,
-} from '../../src/plan/state.ts';
+import type { Attachment, Dataplane, Peer, Settings } from '../../src/plan/dataplane.ts';
+import { type Generation, generationName } from '../../src/plan/generations.ts';
+import type { ClassicLink, VxlanLink } from '../../src/plan/links.ts';
+import type { FdbEntry, Neighbor, Route } from '../../src/plan/routes.ts';
+import type { DesiredState, ObservedState } from '../../src/plan/state.ts';
 
 export const BUILD = '0123456789abcdef0123456789abcdef';
 

@@ -10,7 +10,7 @@ import type { OpenMaps } from '../../../src/bpf/open_map.ts';
 import { slotOf } from '../../../src/bpf/peer_maps.ts';
 import { readSettings } from '../../../src/bpf/settings.ts';
 import { formatIpv4 } from '../../../src/net/ipv4.ts';
-import type { Peer } from '../../../src/plan/state.ts';
+import type { Peer } from '../../../src/plan/dataplane.ts';
 import { writeRandomPacket } from '../../bpf/mutations.ts';
 import { describeWorld, isMartian, type World } from '../../bpf/oracle.ts';
 import { judgeReceived } from '../../bpf/oracle_receive.ts';
