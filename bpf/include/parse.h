@@ -65,6 +65,16 @@ static __always_inline void *packet_head(struct __sk_buff *skb, __u32 length)
 	return packet_data(skb);
 }
 
+/* The Ethernet header of a packet that has an IPv4 header behind it; NULL, and why not. */
+static __always_inline struct ethhdr *ipv4_frame(struct __sk_buff *skb, enum counter *reason)
+{
+	*reason = DROP_NOT_IPV4;
+	if (skb->protocol != bpf_htons(ETH_P_IP))
+		return NULL;
+	*reason = DROP_TRUNCATED;
+	return packet_head(skb, ETH_LEN + IPV4_LEN);
+}
+
 static __always_inline int is_fragment(const struct iphdr *ip)
 {
 	return ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Putting together what a narrow path has cut: the host would do it, but only for a socket of its own. The first piece
- * must come first, as it alone tells that it is for our port; the others follow in order, as routers send them.
+ * must come first, as it alone tells that it is for our port; the others follow in order, as routers send them. Pieces
+ * of different packets may come at once, on several CPUs.
  */
 #pragma once
 
@@ -9,6 +10,8 @@
 #define GATHERED_BYTES 16384
 #define GATHERING_PLACES 64
 #define GATHERING_NANOSECONDS 1000000000
+/* Of how many places a packet may have one. */
+#define GATHERING_CHOICE 4
 
 /* A packet of which some pieces have come. */
 struct gathering {
@@ -20,6 +23,9 @@ struct gathering {
 	/* Bytes that there is a piece for, and those that stand here by now. */
 	__u32 claimed;
 	__u32 written;
+	/* All of its bytes; 0: the last piece is yet to come. */
+	__u32 whole;
+	/* 0: nothing is wanted of it any more. */
 	__u64 begun;
 	/* As long again as is used: the verifier does not see that a place and a length depend on each other. */
 	__u8 bytes[2 * GATHERED_BYTES];
@@ -39,6 +45,7 @@ struct piece {
 	__u32 from;
 	__u32 length;
 	__u8 congestion;
+	__u8 is_last;
 };
 
 /* A length from 1 to GATHERED_BYTES, such that the verifier sees it. */
@@ -48,18 +55,19 @@ static __always_inline __u32 bounded(__u32 length)
 	return ((length - 1) & (GATHERED_BYTES - 1)) + 1;
 }
 
-/* Whether the piece is the next one; then its place is its own. */
-static __always_inline int claim(struct gathering *gathering, const struct piece *piece)
+/* Whether the place is, or becomes, that of the piece's packet and the piece is the next one. Then its bytes are its own. */
+static __always_inline int claim(struct gathering *gathering, const struct piece *piece, int by_force)
 {
 	__u64 now = bpf_ktime_get_ns();
 	int is_next;
 
 	bpf_spin_lock(&gathering->lock);
-	if (piece->from == 0) {
+	if (piece->from == 0 && (by_force || now - gathering->begun >= GATHERING_NANOSECONDS)) {
 		gathering->source = piece->source;
 		gathering->id = piece->id;
 		gathering->claimed = 0;
 		gathering->written = 0;
+		gathering->whole = 0;
 		gathering->congestion = 0;
 		gathering->begun = now;
 	}
@@ -68,34 +76,60 @@ static __always_inline int claim(struct gathering *gathering, const struct piece
 	if (is_next) {
 		gathering->claimed += piece->length;
 		gathering->congestion |= piece->congestion;
+		if (piece->is_last)
+			gathering->whole = gathering->claimed;
 	}
 	bpf_spin_unlock(&gathering->lock);
 	return is_next;
 }
 
-/* Whether all bytes up to the end of the piece have been written. */
-static __always_inline int settle(struct gathering *gathering, const struct piece *piece, __u8 *congestion)
+/* The piece's place among those that its packet may have; NULL: it is not the next one of any. */
+static __always_inline struct gathering *find_place(const struct piece *piece)
 {
-	int is_whole;
+	__u32 key, first = bpf_ntohs(piece->id) ^ bpf_ntohl(piece->source) * 31;
+	struct gathering *gathering, *oldest = NULL;
 
-	bpf_spin_lock(&gathering->lock);
-	gathering->written += piece->length;
-	is_whole = gathering->source == piece->source && gathering->id == piece->id &&
-		   gathering->written == piece->from + piece->length;
-	*congestion = gathering->congestion;
-	bpf_spin_unlock(&gathering->lock);
-	return is_whole;
+#pragma unroll
+	for (int i = 0; i < GATHERING_CHOICE; i++) {
+		key = (first + i) % GATHERING_PLACES;
+		gathering = bpf_map_lookup_elem(&gatherings, &key);
+		if (!gathering)
+			return NULL;
+		if (claim(gathering, piece, 0))
+			return gathering;
+		if (!oldest || gathering->begun < oldest->begun)
+			oldest = gathering;
+	}
+	/* All are taken: pieces of the one that has waited longest may well be lost. */
+	return oldest && claim(oldest, piece, 1) ? oldest : NULL;
 }
 
-/* Makes the last piece the whole packet, which comes in once more. */
-static __always_inline int come_in_whole(struct __sk_buff *skb, const struct settings *settings,
-					 const struct gathering *gathering, __u32 length, __u8 congestion)
+/* The piece has been written. The length of the packet, if that was what it lacked; 0: more is to come; -1: its place is lost. */
+static __always_inline int settle(struct gathering *gathering, const struct piece *piece, __u8 *congestion)
 {
+	int length = -1;
+
+	bpf_spin_lock(&gathering->lock);
+	if (gathering->source == piece->source && gathering->id == piece->id) {
+		gathering->written += piece->length;
+		length = gathering->written == gathering->whole ? (int)gathering->whole : 0;
+		*congestion = gathering->congestion;
+	}
+	bpf_spin_unlock(&gathering->lock);
+	return length;
+}
+
+/* Makes a piece the whole packet, which comes in once more. */
+static __always_inline int come_in_whole(struct __sk_buff *skb, const struct settings *settings,
+					 struct gathering *gathering, __u32 length, __u8 congestion)
+{
+	int failed = bpf_skb_change_tail(skb, ETH_LEN + IPV4_LEN + length, 0) ||
+		     bpf_skb_store_bytes(skb, ETH_LEN + IPV4_LEN, gathering->bytes, bounded(length), 0);
 	struct ethhdr *eth;
 	struct iphdr *ip;
 
-	if (bpf_skb_change_tail(skb, ETH_LEN + IPV4_LEN + length, 0) ||
-	    bpf_skb_store_bytes(skb, ETH_LEN + IPV4_LEN, gathering->bytes, bounded(length), 0))
+	gathering->begun = 0;
+	if (failed)
 		return drop(DROP_FRAGMENT);
 	eth = packet_head(skb, ETH_LEN + IPV4_LEN);
 	if (!eth)
@@ -125,10 +159,10 @@ static __noinline int gather(struct __sk_buff *skb, const struct settings *setti
 	struct ethhdr *eth = packet_head(skb, ETH_LEN + IPV4_LEN);
 	struct gathering *gathering;
 	struct piece piece = {};
-	__u32 key, place;
 	struct iphdr *ip;
 	__u8 congestion;
-	int is_last;
+	__u32 place;
+	int length;
 
 	if (!eth)
 		return HAND_ON;
@@ -141,30 +175,25 @@ static __noinline int gather(struct __sk_buff *skb, const struct settings *setti
 	piece.from = (bpf_ntohs(ip->frag_off) & IP_FRAGMENT_OFFSET) * 8;
 	piece.length = bpf_ntohs(ip->tot_len) - IPV4_LEN;
 	piece.congestion = (ip->tos & ECN_MASK) == ECN_CE;
-	is_last = !(ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS));
+	piece.is_last = !(ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS));
 	/* Nobody else's pieces take up room here. */
 	if (!bpf_map_lookup_elem(&sources, &piece.source) || (piece.from == 0 && !begins_tunnel(skb, settings)))
 		return HAND_ON;
 
-	key = (bpf_ntohs(piece.id) ^ bpf_ntohl(piece.source) * 31) % GATHERING_PLACES;
-	gathering = bpf_map_lookup_elem(&gatherings, &key);
-	if (!gathering || !claim(gathering, &piece))
+	gathering = find_place(&piece);
+	if (!gathering)
 		return piece.from == 0 ? drop(DROP_FRAGMENT) : HAND_ON;
 	if (piece.length == 0 || piece.from + piece.length > GATHERED_BYTES ||
-	    ETH_LEN + IPV4_LEN + piece.length > skb->len || (!is_last && piece.length % 8))
+	    ETH_LEN + IPV4_LEN + piece.length > skb->len || (!piece.is_last && piece.length % 8))
 		return drop(DROP_FRAGMENT);
 	place = piece.from;
 	asm volatile("" : "+r"(place));
 	place &= GATHERED_BYTES - 1;
 	if (bpf_skb_load_bytes(skb, ETH_LEN + IPV4_LEN, gathering->bytes + place, bounded(piece.length)))
 		return drop(DROP_FRAGMENT);
-	if (!settle(gathering, &piece, &congestion)) {
-		count(is_last ? DROP_FRAGMENT : SLOW_RECEIVE_FRAGMENT);
-		return TC_ACT_SHOT;
-	}
-	if (!is_last) {
-		count(SLOW_RECEIVE_FRAGMENT);
-		return TC_ACT_SHOT;
-	}
-	return come_in_whole(skb, settings, gathering, piece.from + piece.length, congestion);
+	length = settle(gathering, &piece, &congestion);
+	if (length > 0)
+		return come_in_whole(skb, settings, gathering, length, congestion);
+	count(length < 0 ? DROP_FRAGMENT : SLOW_RECEIVE_FRAGMENT);
+	return TC_ACT_SHOT;
 }

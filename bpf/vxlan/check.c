@@ -9,6 +9,7 @@ int vxlan_check(struct __sk_buff *skb)
 {
 	const struct settings *settings;
 	struct bpf_tunnel_key key = {};
+	enum counter reason;
 	struct ethhdr *eth;
 	struct iphdr *ip;
 	__u32 slot = 0, policy = 0;
@@ -19,11 +20,9 @@ int vxlan_check(struct __sk_buff *skb)
 	settings = open_settings();
 	if (!settings)
 		return drop(DROP_CLOSED);
-	if (skb->protocol != bpf_htons(ETH_P_IP))
-		return drop(DROP_NOT_IPV4);
-	eth = packet_head(skb, ETH_LEN + IPV4_LEN);
+	eth = ipv4_frame(skb, &reason);
 	if (!eth)
-		return drop(DROP_TRUNCATED);
+		return drop(reason);
 	ip = (void *)(eth + 1);
 	if (ip->version != 4 || ip->ihl < IPV4_LEN / 4)
 		return drop(DROP_NOT_IPV4);

@@ -35,17 +35,16 @@ int vxlan_send(struct __sk_buff *skb)
 {
 	const struct settings *settings = open_settings();
 	const struct peer *peer;
+	enum counter reason;
 	struct ethhdr *eth;
 	struct iphdr *ip;
 	int verdict;
 
 	if (!settings)
 		return drop(DROP_CLOSED);
-	if (skb->protocol != bpf_htons(ETH_P_IP))
-		return drop(DROP_NOT_IPV4);
-	eth = packet_head(skb, ETH_LEN + IPV4_LEN);
+	eth = ipv4_frame(skb, &reason);
 	if (!eth)
-		return drop(DROP_TRUNCATED);
+		return drop(reason);
 	ip = (void *)(eth + 1);
 
 	/* Every peer would drop it; here the host that does it can see it. */

@@ -194,6 +194,30 @@ describe('the programs of udp', { skip: missing() }, () => {
       }
     });
 
+    it('of packets that come at once are kept apart', () => {
+      // Ids that fall on one place, as those of a peer's CPUs do.
+      const packets = [20, 20 + 64, 20 + (1 << 14), 20 + (2 << 14)].map((id) =>
+        cut([1376, length - 1376], id),
+      );
+      for (const [first] of packets)
+        assertDropped(receive(first as Buffer), 'slow_receive_fragment');
+      for (const [, second] of packets) {
+        const { effects, packet } = receive(second as Buffer);
+        assert.deepEqual(effects.counters, { slow_received: 1 });
+        assertInner(receive(packet).packet, whole);
+      }
+    });
+
+    it('give way to newer ones where places run out', () => {
+      const packets = [0, 1, 2, 3, 4].map((index) => cut([1376, length - 1376], 30 + 64 * index));
+      for (const [first] of packets)
+        assertDropped(receive(first as Buffer), 'slow_receive_fragment');
+      const [oldest, ...others] = packets.map(([, second]) => second as Buffer);
+      assertHandedOn(receive(oldest as Buffer), oldest as Buffer);
+      for (const second of others)
+        assert.deepEqual(receive(second).effects.counters, { slow_received: 1 });
+    });
+
     it('are the host’s where the first is not of our tunnel, or of a stranger’s', () => {
       const [first, second] = cut([1376, length - 1376], 8) as [Buffer, Buffer];
       assertHandedOn(receive(second), second);

@@ -20,7 +20,7 @@ import {
   readPlaces,
   readTrie,
 } from './peer_entries.ts';
-import { addRow, newRows, PEER_DIRECT, type PeerRow, rowsOf, rowValue } from './peer_rows.ts';
+import { addRow, indexRows, newRows, PEER_DIRECT, type RowIndex, rowValue } from './peer_rows.ts';
 import { writeIrregular } from './settings.ts';
 import { removeSource, writeSources, writeSourcesOf } from './source_map.ts';
 import { decodeStruct, encodeStruct } from './struct_codec.ts';
@@ -78,15 +78,10 @@ export function writePeers(maps: OpenMaps, peers: readonly Peer[]): void {
   for (const { peer, subnet, slot } of placed) addRow(irregular, slot, subnet.length, peer);
   // A host that joins a large network has nothing to look through yet. That is asked of the map that is left first.
   const standing = isEmpty(maps.sources) ? [] : readAddresses(maps);
-  const coming = new Map<number, PeerRow>();
-  if (standing.length > 0)
-    for (const row of [...rowsOf(regular), ...rowsOf(irregular)]) coming.set(row.slot, row);
+  const coming = indexRows(regular, irregular);
   const passed = standing.length === 0 ? [] : findPassed(maps, coming);
   for (const rows of [regular, irregular]) writeSourcesOf(maps, rows);
-  if (standing.length > 0) {
-    const addresses = new Set(Array.from(coming.values(), ({ address }) => address));
-    leaveSources(maps, standing, new Set(coming.keys()), addresses);
-  }
+  leaveSources(maps, standing, coming.hasSlot, coming.hasAddress);
   updateBatch(maps.peers.fd, regular.slots, regular.values, regular.count);
   for (const [at, { subnet }] of placed.entries())
     updateElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet), rowValue(irregular, at));
@@ -105,17 +100,17 @@ interface PlacedPeer {
  * Slots that another host is to have now. One that moves keeps its MAC, and one that makes its device anew its PublicIP:
  * both keep their counters.
  */
-function findPassed(maps: OpenMaps, coming: ReadonlyMap<number, PeerRow>): number[] {
+function findPassed(maps: OpenMaps, coming: RowIndex): number[] {
   const { values, places } = readPlaces(maps);
   const holders = [
     ...places
-      .filter(({ place }) => coming.has(place))
+      .filter(({ place }) => coming.hasSlot(place))
       .map(({ place, at }) => ({ ...decodeStruct(peerLayout, values, at), slot: place })),
     ...readTrie(maps).map(({ peer }) => peer),
   ];
   return holders.flatMap(({ slot, mac, address }) => {
-    const row = coming.get(slot);
-    if (row === undefined || row.address === address) return [];
+    const row = coming.at(slot);
+    if (row === null || row.address === address) return [];
     return mac !== NO_MAC && row.mac === mac ? [] : [slot];
   });
 }
@@ -168,7 +163,13 @@ export function removePeers(maps: OpenMaps, subnets: readonly string[]): void {
     const slot = place ?? slots.get(text);
     return slot === undefined ? [] : [{ subnet, place, slot }];
   });
-  leaveSources(maps, readAddresses(maps), new Set(placed.map(({ slot }) => slot)), new Set());
+  const left = new Set(placed.map(({ slot }) => slot));
+  leaveSources(
+    maps,
+    readAddresses(maps),
+    (slot) => left.has(slot),
+    () => false,
+  );
   for (const { subnet, place, slot } of placed) {
     key.writeUInt32LE(slot);
     if (place === null) deleteElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet));
@@ -185,14 +186,14 @@ export function removePeers(maps: OpenMaps, subnets: readonly string[]): void {
 function leaveSources(
   maps: OpenMaps,
   standing: readonly PlacedAddress[],
-  slots: ReadonlySet<number>,
-  coming: ReadonlySet<number>,
+  isLeft: (slot: number) => boolean,
+  isComing: (address: number) => boolean,
 ): void {
   const leaving = new Set<number>();
   const staying = new Map<number, number>();
   for (const { slot, address } of standing) {
-    if (!slots.has(slot)) staying.set(address, slot);
-    else if (!coming.has(address)) leaving.add(address);
+    if (!isLeft(slot)) staying.set(address, slot);
+    else if (!isComing(address)) leaving.add(address);
   }
   const shared = [...staying].filter(([address]) => leaving.has(address));
   writeSources(
