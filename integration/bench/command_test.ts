@@ -38,6 +38,15 @@ async function bench(from: Pod, args: readonly string[], mayFail = false): Promi
   return await from.exec([TARTAN, 'bench', ...args], { mayFail, limitSeconds: 60 });
 }
 
+/** Until the end that asks says so; if it ends before, with what it said. */
+async function says(asking: Running, text: string): Promise<void> {
+  const early = asking.ended.then(({ code, stderr }) => {
+    throw new Error(`ended with ${code} before it said '${text}': ${stderr}`);
+  });
+  const said = waitFor(text, () => asking.stderr().includes(text), { limitSeconds: 20 });
+  await Promise.race([said, early]);
+}
+
 async function isEmpty(pod: Pod): Promise<void> {
   await waitFor(
     `no process is left in ${pod.name}`,
@@ -112,7 +121,7 @@ describe('tartan bench', async () => {
   it('serves one at a time', async () => {
     await using _server = await serving(to);
     await using busy = from.start([TARTAN, 'bench', to.address, '--seconds', '60']);
-    await waitFor('it measures', () => busy.stderr().includes('TCP, one stream'));
+    await says(busy, 'TCP, one stream');
     const refused = await bench(from, [to.address], true);
     assert.equal(refused.code, 75);
     assert.match(refused.stderr, /another client is being served/);
@@ -120,17 +129,18 @@ describe('tartan bench', async () => {
 
   it('ends on a signal in the middle of each test, at both ends', async () => {
     await using server = await serving(to);
-    for (const test of ['TCP, one stream', 'packets', 'round trips']) {
+    for (const [number, test] of ['TCP, one stream', 'packets', 'round trips'].entries()) {
       await using asking = from.start([TARTAN, 'bench', to.address, '--seconds', '1']);
-      await waitFor(test, () => asking.stderr().includes(test), { limitSeconds: 20 });
+      await says(asking, test);
       const { code, stdout } = await asking.stop('SIGINT');
       assert.deepEqual([code, stdout], [130, '']);
       await isEmpty(from);
+      // One that comes before would be told that another is being served.
+      await waitFor('it has gone', () => events(server).length === 1 + 2 * (number + 1));
     }
-    await waitFor('all three have gone', () => events(server).length === 7);
 
     await using asking = from.start([TARTAN, 'bench', to.address, '--seconds', '60']);
-    await waitFor('it measures', () => asking.stderr().includes('TCP, one stream'));
+    await says(asking, 'TCP, one stream');
     assert.equal((await server.stop('SIGTERM')).code, 0);
     const { code, stderr } = await asking.ended;
     assert.equal(code, 75);
