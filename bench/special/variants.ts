@@ -1,9 +1,10 @@
 /** Programs compiled without a part of them, in the place of those that `join` has pinned. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Host } from '../../lab/host.ts';
+import { withPinned } from '../../src/bpf/bpffs.ts';
 import { mapLayouts } from '../../src/bpf/layouts.gen.ts';
 import { programNames } from '../../src/bpf/object_file.ts';
-import { listGenerations, listLinks, pinsOf, withPinned } from '../../src/bpf/pins.ts';
+import { listGenerations, listLinks, pinsOf } from '../../src/bpf/pins.ts';
 import { getPinned } from '../../src/sys/bpf.ts';
 import { updateLink } from '../../src/sys/bpf_links.ts';
 import { loadObject } from '../../src/sys/libbpf.ts';

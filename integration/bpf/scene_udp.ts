@@ -1,7 +1,10 @@
 /** The host of scene.ts as a member of a udp network. */
+import assert from 'node:assert/strict';
 import type { Settings } from '../../src/plan/dataplane.ts';
-import { ethernet, ipv4, PROTOCOL, udp } from './packets.ts';
+import { ethernet, ipv4, LENGTH, PROTOCOL, udp } from './packets.ts';
 import { type Changes, OWN_POD, PEER, PEER_POD, SETTINGS, udpPayload } from './scene.ts';
+
+export const OVERHEAD = 28;
 
 /** udp's settings: its device is one end of a pair. */
 export const UDP = {
@@ -36,4 +39,10 @@ export function receivedByUdp(changes: Omit<Changes, 'vxlan' | 'innerEthernet'> 
     { destination: '02:ee:00:00:00:17', source: '02:ee:00:00:00:01', ...changes.outerEthernet },
     outer,
   );
+}
+
+/** What was inside of a received packet, for the pair. */
+export function assertInner(packet: Buffer, received: Buffer): void {
+  assert.deepEqual(packet.subarray(LENGTH.ethernet), received.subarray(LENGTH.ethernet + OVERHEAD));
+  assert.equal(packet.toString('hex', 0, 6), UDP.deviceMac.replaceAll(':', ''));
 }

@@ -13,7 +13,7 @@ const FILES = [
   ),
   ...[
     ...['fuzz', 'answer', 'check', 'devices', 'direct', 'endpoint', 'endpoint_source', 'fast_path'],
-    ...['group_policy', 'martians', 'nat', 'path', 'receive', 'send', 'slow', 'udp'],
+    ...['group_policy', 'martians', 'nat', 'path', 'receive', 'send', 'slow', 'udp', 'udp_pieces'],
   ].map((name) => `integration/bpf/${name}_test.ts`),
 ];
 

@@ -1,5 +1,6 @@
 /** Programs on devices, whatever holds them there. */
 import { join } from 'node:path';
+import { withPinned } from './bpffs.ts';
 import {
   attachFilter,
   detachAllFilters,
@@ -8,7 +9,7 @@ import {
   removeMadeQdiscs,
 } from './filters.ts';
 import { attachLink, detachAllLinks, detachLinks, readLinks } from './links.ts';
-import { type Pins, withPinned } from './pins.ts';
+import type { Pins } from './pins.ts';
 import type { AttachSite, Found, Place } from './place.ts';
 
 /** Everything of this network that is attached. An `ifindex` of 0: the device is gone, and the pin is left. */

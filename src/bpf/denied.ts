@@ -4,8 +4,9 @@
  */
 import { SystemError } from '../sys/libc.ts';
 import { detach, detachAll, readAttached } from './attach.ts';
+import { removePin } from './bpffs.ts';
 import { detachAllFilters, readFilters, removeMadeQdiscs } from './filters.ts';
-import { linkName, listLinks, type Pins, placeOfLink, removePin } from './pins.ts';
+import { linkName, listLinks, type Pins, placeOfLink } from './pins.ts';
 import type { Found, Place } from './place.ts';
 
 /** What `read` gives, or `otherwise` where there is no right to bpf(2) (seccomp, a capability), or no such call. */

@@ -6,19 +6,12 @@ import type { Generation } from '../plan/generations.ts';
 import { getPinned, pinObject, readMapInfo, readProgramInfo } from '../sys/bpf.ts';
 import { type LoadOptions, loadObject, openLibrary, VerifierError } from '../sys/libbpf.ts';
 import { close, SystemError } from '../sys/libc.ts';
+import { kindOfPinned, makePinFolder, withPinned } from './bpffs.ts';
 import { inherit, keptMap, openHeritage } from './heritage.ts';
 import { mapLayouts } from './layouts.gen.ts';
 import type { ObjectFile } from './object_file.ts';
 import { type MapName, type OpenMap, type OpenMaps, openMapOf } from './open_map.ts';
-import {
-  finishGeneration,
-  kindOfPinned,
-  listGeneration,
-  makePinFolder,
-  type Pins,
-  removeUnfinished,
-  withPinned,
-} from './pins.ts';
+import { finishGeneration, listGeneration, type Pins, removeUnfinished } from './pins.ts';
 
 const mapNames = Object.keys(mapLayouts) as MapName[];
 

@@ -5,12 +5,13 @@ import type { Generation } from '../plan/generations.ts';
 import { getPinned } from '../sys/bpf.ts';
 import type { MapDefinition } from '../sys/libbpf.ts';
 import { close } from '../sys/libc.ts';
+import { kindOfPinned } from './bpffs.ts';
 import { canCopy, copyMap } from './copy_map.ts';
 import { moveEndpoints, readEndpoints } from './endpoint_map.ts';
 import { mapLayouts } from './layouts.gen.ts';
 import { type MapName, type OpenMap, openMapOf } from './open_map.ts';
 import { readPeers } from './peer_maps.ts';
-import { kindOfPinned, type Pins } from './pins.ts';
+import type { Pins } from './pins.ts';
 import { type DeviceIndexes, readSettings } from './settings.ts';
 
 /** The numbering of the subnets runs through all of these: they are taken over together. */

@@ -10,15 +10,8 @@ import {
   updateLink,
 } from '../sys/bpf_links.ts';
 import { close, SystemError } from '../sys/libc.ts';
-import {
-  linkName,
-  listLinks,
-  makePinFolder,
-  type Pins,
-  programOfLink,
-  removePin,
-  withPinned,
-} from './pins.ts';
+import { makePinFolder, removePin, withPinned } from './bpffs.ts';
+import { linkName, listLinks, type Pins, programOfLink } from './pins.ts';
 import { type AttachSite, type Found, isAt, type Place } from './place.ts';
 
 /** What a pinned link does. An `ifindex` of 0: its device is gone. */

@@ -3,25 +3,15 @@
  * by name, and `links/` with a link for each place that a program is attached to. bpffs allows no dots in names, which
  * devices may have: so a place is told by the device's index.
  */
+import { renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import {
-  accessSync,
-  constants,
-  existsSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-  rmdirSync,
-  statfsSync,
-  unlinkSync,
-} from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { messageOf, TartanError } from '../errors.ts';
-import { makeFolders } from '../folders.ts';
-import { getPinned } from '../sys/bpf.ts';
-import { close } from '../sys/libc.ts';
-
-/** `BPF_FS_MAGIC`, <linux/magic.h>. */
-const BPF_FS_MAGIC = 0xcafe4a11;
+  listFolder,
+  makePinFolder,
+  removeFolders,
+  removeIfEmpty,
+  removePinFolder,
+} from './bpffs.ts';
 
 /** What a generation is called while it is not complete. */
 const UNFINISHED = 'new-';
@@ -75,15 +65,6 @@ export function placeOfLink(name: string): { program: string; ifindex: number } 
   return { program: programOfLink(name), ifindex: Number(/-(\d+)$/.exec(name)?.[1] ?? 0) };
 }
 
-function listFolder(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
 /** What is pinned in a generation. */
 export function listGeneration(pins: Pins, name: string): string[] {
   return listFolder(pins.generation(name));
@@ -133,55 +114,6 @@ export function listLinks(pins: Pins): string[] {
   return listFolder(join(pins.root, 'links'));
 }
 
-/**
- * The folder itself need not be there yet: it is made with the first pin.
- * @throws TartanError `MISSING` if there is no BPF file system
- */
-export function requireBpffs(bpffs: string): void {
-  let there = resolve(bpffs);
-  while (!existsSync(there)) there = dirname(there);
-  if (statfsSync(there).type === BPF_FS_MAGIC) {
-    requireWritable(there);
-    return;
-  }
-  throw new TartanError(
-    'MISSING',
-    `there is no BPF file system at ${bpffs}`,
-    `Mount one (\`mount -t bpf bpf ${bpffs}\`), or name another with --bpffs.`,
-  );
-}
-
-function requireWritable(path: string): void {
-  try {
-    accessSync(path, constants.W_OK);
-  } catch (cause) {
-    throw new TartanError(
-      'MISSING',
-      `the BPF file system at ${path} cannot be written: ${messageOf(cause)}`,
-      'Mount it read-write, run it as root, or name another with --bpffs.',
-      { cause },
-    );
-  }
-}
-
-/**
- * Makes a folder on the BPF file system.
- * @throws TartanError `MISSING` if there is no BPF file system, `FILE`
- */
-export function makePinFolder(bpffs: string, path: string): void {
-  requireBpffs(bpffs);
-  try {
-    makeFolders(path, 0o700);
-  } catch (cause) {
-    throw new TartanError(
-      'FILE',
-      `cannot make ${path}: ${messageOf(cause)}`,
-      'Run it as root, or name another BPF file system with --bpffs.',
-      { cause },
-    );
-  }
-}
-
 /** Removes what a run that was cut short left behind. */
 export function removeUnfinished(pins: Pins): void {
   for (const name of listFolder(pins.root)) {
@@ -202,56 +134,10 @@ export function removeGeneration(pins: Pins, name: string): void {
   removeUnfinished(pins);
 }
 
-/** Unpins all in a folder, and the folder. */
-function removePinFolder(path: string): void {
-  for (const name of listFolder(path)) unlinkSync(join(path, name));
-  removeIfEmpty(path);
-}
-
-export function removePin(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-}
-
 /** Removes the network's folders, and `tartan/` itself, as far as they are empty. */
 export function removeEmptyFolders(pins: Pins): void {
   removeIfEmpty(join(pins.root, 'links'));
   if (listFolder(pins.root).some((name) => !name.startsWith(OWNER))) return;
   for (const name of listFolder(pins.root)) removeIfEmpty(join(pins.root, name));
   removeFolders(pins.root, dirname(dirname(pins.root)));
-}
-
-/** Removes empty folders from the path upwards, `stop` excluded. */
-function removeFolders(path: string, stop: string): void {
-  for (let folder = path; folder !== stop && removeIfEmpty(folder); folder = dirname(folder));
-}
-
-function removeIfEmpty(path: string): boolean {
-  try {
-    rmdirSync(path);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return true;
-    if (code === 'ENOTEMPTY' || code === 'EBUSY' || code === 'EPERM') return false;
-    throw error;
-  }
-}
-
-/** Opens what is pinned at a path for as long as `use` runs. */
-export function withPinned<T>(path: string, use: (fd: number) => T): T {
-  const fd = getPinned(path);
-  try {
-    return use(fd);
-  } finally {
-    close(fd);
-  }
-}
-
-/** What is open, by the kernel's name for it: `bpf-map`, `bpf-prog`, `bpf_link`. */
-export function kindOfPinned(fd: number): string {
-  return readlinkSync(`/proc/self/fd/${fd}`).replace('anon_inode:', '');
 }

@@ -2,8 +2,9 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { requireBpffs } from '../bpf/bpffs.ts';
 import { requireLibrary } from '../bpf/generation.ts';
-import { listGenerations, type Pins, requireBpffs } from '../bpf/pins.ts';
+import { listGenerations, type Pins } from '../bpf/pins.ts';
 import { messageOf, TartanError } from '../errors.ts';
 import { hasTcx } from '../sys/bpf_links.ts';
 import { tryLoad } from '../sys/bpf_probe.ts';

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { makePinFolder, removePin } from '../../src/bpf/bpffs.ts';
 import {
   finishGeneration,
   linkName,
@@ -10,12 +11,10 @@ import {
   listGenerations,
   listLinks,
   listOwners,
-  makePinFolder,
   pinsOf,
   programOfLink,
   removeEmptyFolders,
   removeGeneration,
-  removePin,
   removeUnfinished,
 } from '../../src/bpf/pins.ts';
 import { TartanError } from '../../src/errors.ts';
