@@ -41,7 +41,7 @@ build/bpf/%.o: bpf/%.c $(BPF_PARTS)
 tools: $(TOOLS)
 	@:
 
-build/bench/%: bench/tools/%.c bench/tools/udp.h
+build/bench/%: bench/tools/%.c bench/tools/udp.h bench/tools/ipv4.h
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Werror -o $@ $<
 

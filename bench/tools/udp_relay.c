@@ -14,8 +14,6 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <netinet/in.h>
-#include <netinet/ip.h>
-#include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -26,8 +24,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ipv4.h"
+
 #define LARGEST 65535
-#define QUOTED 8
 
 struct peer {
 	uint32_t subnet, mask;
@@ -132,31 +131,6 @@ static void open_udp(const char *address, int port)
 		fail(address);
 }
 
-static uint16_t checksum(const void *data, int bytes)
-{
-	const uint16_t *words = data;
-	uint32_t sum = 0;
-
-	for (int i = 0; i < bytes / 2; i++)
-		sum += words[i];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
-
-/* The word that holds the TTL falls by 0x100, so the checksum rises by as much (RFC 1624). */
-static int decrement_ttl(struct iphdr *ip)
-{
-	uint32_t sum;
-
-	if (ip->ttl <= 1)
-		return 0;
-	ip->ttl--;
-	sum = ntohs(ip->check) + 0x100;
-	ip->check = htons(sum + (sum >> 16));
-	return 1;
-}
-
 static const struct peer *peer_of(uint32_t destination)
 {
 	for (int i = 0; i < peer_count; i++)
@@ -167,39 +141,11 @@ static const struct peer *peer_of(uint32_t destination)
 
 static void answer_unreachable(const char *packet, int length)
 {
-	struct {
-		struct iphdr ip;
-		struct icmphdr icmp;
-		char quote[60 + QUOTED];
-	} answer = { .ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_ICMP } };
-	const struct iphdr *ip = (const struct iphdr *)packet;
-	int quoted = ip->ihl * 4 + QUOTED;
+	struct unreachable answer;
+	int bytes = make_unreachable(&answer, packet, length);
 
-	/* Never about an error or a later fragment (RFC 1122). */
-	if (ip->frag_off & htons(IP_OFFMASK))
-		return;
-	if (ip->protocol == IPPROTO_ICMP && (length <= ip->ihl * 4 || packet[ip->ihl * 4] != ICMP_ECHO))
-		return;
-	if (quoted > length)
-		quoted = length;
-	memcpy(answer.quote, packet, quoted);
-	/* The host takes nothing that comes in with an address of its own. */
-	answer.ip.saddr = ip->daddr;
-	answer.ip.daddr = ip->saddr;
-	answer.ip.tot_len = htons(sizeof(answer.ip) + sizeof(answer.icmp) + quoted);
-	answer.ip.check = checksum(&answer.ip, sizeof(answer.ip));
-	answer.icmp.type = ICMP_DEST_UNREACH;
-	answer.icmp.code = ICMP_NET_UNREACH;
-	answer.icmp.checksum = checksum(&answer.icmp, sizeof(answer.icmp) + ((quoted + 1) & ~1));
-	if (write(tun, &answer, ntohs(answer.ip.tot_len)) < 0)
+	if (bytes > 0 && write(tun, &answer, bytes) < 0)
 		perror("write");
-}
-
-static int is_ipv4(const char *packet, int length)
-{
-	const struct iphdr *ip = (const struct iphdr *)packet;
-
-	return length >= (int)sizeof(*ip) && ip->version == 4 && ip->ihl >= 5 && ip->ihl * 4 <= length;
 }
 
 static int from_tun(char *packet)
