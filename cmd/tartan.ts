@@ -9,6 +9,7 @@ const commands: Readonly<
   join: () => import('./join.ts'),
   renew: () => import('./renew.ts'),
   watch: () => import('./watch.ts'),
+  lease: () => import('./lease.ts'),
   endpoint: () => import('./endpoint.ts'),
   teardown: () => import('./teardown.ts'),
   relay: () => import('./relay.ts'),

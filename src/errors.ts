@@ -20,6 +20,10 @@ export type ErrorCode =
   | 'OUT_OF_SUBNETS'
   /** The lease belongs to another node now, or to nobody. */
   | 'LEASE_LOST'
+  /** The subnet, or one that overlaps it, is another node's. */
+  | 'LEASE_TAKEN'
+  /** There is no lease of that subnet. */
+  | 'LEASE_MISSING'
   /** The underlay interface is missing, down, or has no usable address. */
   | 'INTERFACE'
   /** A device of our name is not ours, and is left alone. */

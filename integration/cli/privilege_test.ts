@@ -26,6 +26,10 @@ test('without privilege the host is left alone, and it says so', async () => {
 
   const init = await runTartan(['init-config', CONFIG], asNobody);
   assert.equal(init.status, 0, init.stderr);
+  const reserve = await runTartan(['lease', 'reserve', '10.5.52.0/24', '192.168.64.3'], asNobody);
+  assert.equal(reserve.status, 0, reserve.stderr);
+  const list = await runTartan(['lease', 'list'], asNobody);
+  assert.match(list.stdout, /^10\.5\.52\.0\/24 +192\.168\.64\.3 .*reservation$/m);
   const renew = await runTartan(['renew'], asNobody);
   assert.match(renew.stderr, /has not joined/);
 });

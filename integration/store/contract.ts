@@ -98,6 +98,57 @@ function testCalls(name: string, start: () => Promise<StoreHarness>): void {
     assert.deepEqual(read.attributes, vxlanAttributes(1));
   });
 
+  check('a reservation is created as one, if nobody has the subnet', async (harness, store) => {
+    const { vxlan: _, ...attributes } = { ...vxlanAttributes(1), backendType: '' };
+    const created = await store.create(subnet(1), attributes, 'never');
+    assert.equal(created?.expiresAt, 'never');
+    assert.equal(
+      await harness.readRaw('subnets/10.0.1.0-24'),
+      '{"PublicIP":"192.168.0.2","PublicIPv6":null}',
+    );
+    assert.deepEqual((await store.list()).leases[0]?.expiresAt, 'never');
+    assert.equal(await store.create(subnet(1), attributes, 'never'), null);
+    assert.equal(await store.create(subnet(1), vxlanAttributes(2), 60), null);
+  });
+
+  check(
+    'a lease becomes a reservation and one again, if nobody was faster',
+    async (harness, store) => {
+      const created = await store.create(subnet(1), vxlanAttributes(1), 1);
+      assert.ok(created);
+      const follower = follow(await harness.open(), created.revision);
+      const reserved = await store.convert(created, 'never');
+      assert.ok(reserved && reserved.revision > created.revision);
+      assert.deepEqual([reserved.expiresAt, reserved.attributes], ['never', vxlanAttributes(1)]);
+      assert.equal(await store.convert(created, 60), null);
+      // What would end with the lease that it was ends first.
+      const brief = await store.create(subnet(2), vxlanAttributes(2), 2);
+      await follower.until(({ leases }) => brief !== null && leases.has('10.0.2.0/24'));
+      await follower.until(({ leases }) => !leases.has('10.0.2.0/24'));
+      assert.equal((await store.get(subnet(1)))?.revision, reserved.revision);
+      assert.equal(follower.leases.get('10.0.1.0/24')?.expiresAt, 'never');
+
+      const [listed] = (await store.list()).leases;
+      const released = await store.convert(listed ?? assert.fail(), 1);
+      assert.ok(released?.expiresAt instanceof Date);
+      await follower.until(({ leases }) => leases.size === 0);
+      assert.equal(await store.convert(released, 'never'), null);
+      assert.equal(await harness.readRaw('subnets/10.0.1.0-24'), null);
+      await follower.stop();
+    },
+  );
+
+  check('a conversion keeps the value byte for byte', async (harness, store) => {
+    const value =
+      '{ "PublicIP":"192.168.64.3","BackendType":"wireguard","BackendData":{"PublicKey":"x"} }';
+    await harness.putRaw('10.0.1.0-24', value);
+    const [reservation] = (await store.list()).leases;
+    const lease = await store.convert(reservation ?? assert.fail(), DAY_SECONDS);
+    assert.equal(await harness.readRaw('subnets/10.0.1.0-24'), value);
+    assert.equal((await store.convert(lease ?? assert.fail(), 'never'))?.expiresAt, 'never');
+    assert.equal(await harness.readRaw('subnets/10.0.1.0-24'), value);
+  });
+
   check('only the lease that was meant is removed', async (harness, store) => {
     const created = await store.create(subnet(1), vxlanAttributes(1), DAY_SECONDS);
     assert.ok(created);

@@ -36,7 +36,13 @@ test('etcd: no etcd lease outlives its use', async () => {
   assert.equal((await grantCount()) - before, 1, 'after a renewal');
   assert.equal(await store.renew(lease, vxlanAttributes(1), DAY_SECONDS), null);
   assert.equal((await grantCount()) - before, 1, 'after a lost renewal');
-  assert.equal(await store.remove(renewed ?? assert.fail()), true);
+  const reserved = await store.convert(renewed ?? assert.fail(), 'never');
+  assert.equal((await grantCount()) - before, 0, 'of a reservation');
+  const released = await store.convert(reserved ?? assert.fail(), DAY_SECONDS);
+  assert.equal((await grantCount()) - before, 1, 'of a lease again');
+  assert.equal(await store.convert(renewed ?? assert.fail(), DAY_SECONDS), null);
+  assert.equal((await grantCount()) - before, 1, 'after a lost conversion');
+  assert.equal(await store.remove(released ?? assert.fail()), true);
   assert.equal((await grantCount()) - before, 0, 'after the removal');
 });
 

@@ -29,6 +29,7 @@ export function interruptible(store: LeaseStore, signal: AbortSignal): LeaseStor
     get: (subnet) => race(() => store.get(subnet)),
     create: (...lease) => race(() => store.create(...lease)),
     renew: (...lease) => race(() => store.renew(...lease)),
+    convert: (...lease) => race(() => store.convert(...lease)),
     remove: (lease) => race(() => store.remove(lease)),
     watch: (from, until) => store.watch(from, until),
     close: () => store.close(),

@@ -6,6 +6,7 @@ import { followConfig } from './follow_config.ts';
 import {
   loseLease,
   type Member,
+  noteConversion,
   publishesOther,
   reacquire,
   reconcile,
@@ -40,6 +41,7 @@ export async function keepInStep(
       herald.recovery();
       member.resynced ||= whole;
       if (!member.lost && following.hasLost(member.own)) lose();
+      if (!member.lost && noteConversion(member)) renewal.reschedule();
       peers.request();
       wakeup.notify();
     },

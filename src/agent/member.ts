@@ -2,6 +2,7 @@ import type { Decision } from '../backend/contract.ts';
 import { messageOf, TartanError } from '../errors.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import { type PeerChange, sameAttributes } from '../lease/peers.ts';
+import { formatPrefix } from '../net/prefix.ts';
 import type { Converger } from './converge.ts';
 import { pruneEndpoints, surveyEndpointsOrWarn } from './endpoints.ts';
 import { type Herald, leaseDetail } from './events.ts';
@@ -41,6 +42,19 @@ export function loseLease(member: Member): void {
   member.pending.push(...member.following.takeChanges(member.own));
   member.lost = true;
   member.herald.tell('lost', leaseDetail(member.own));
+}
+
+/**
+ * Takes note that the own lease was made a reservation, or a reservation a lease that ends.
+ * @returns whether it was
+ */
+export function noteConversion(member: Member): boolean {
+  const { own, following } = member;
+  const current = following.table().leases.get(formatPrefix(own.subnet));
+  if (current === undefined || current.revision <= own.revision) return false;
+  if ((current.expiresAt === 'never') === (own.expiresAt === 'never')) return false;
+  member.own = { ...own, expiresAt: current.expiresAt };
+  return true;
 }
 
 /** Takes a lease again after one was lost. */

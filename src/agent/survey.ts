@@ -36,7 +36,7 @@ export async function survey(
   converger: Converger,
   dataplane: DataplaneChoice,
 ): Promise<Survey> {
-  const config = await readConfig(world.store);
+  const config = await requireConfig(world.store);
   await requireApart(settings, config.network);
   const backend = world.backendFor(config.backend.type);
   // Where nobody asked for it, it is what the backend has in the programs' place.
@@ -111,7 +111,8 @@ async function surveyRoutes(host: HostReader, { backend }: NetworkConfig): Promi
   return isDirect ? host.readRoutes() : null;
 }
 
-async function readConfig(store: LeaseStore): Promise<NetworkConfig> {
+/** @throws TartanError `CONFIG_MISSING`, `CONFIG_INVALID` */
+export async function requireConfig(store: LeaseStore): Promise<NetworkConfig> {
   const stored = await store.readConfig();
   if (stored !== null) return parseConfig(stored.text);
   throw new TartanError(

@@ -8,6 +8,7 @@ import type { LeaseStore } from '../store/contract.ts';
 import { readIfPresent, removeFile, removeUnfinished } from './atomic_file.ts';
 import { type Converger, createConverger } from './converge.ts';
 import { removeEndpointFile } from './endpoint_file.ts';
+import { leaveReservation } from './leave_reservation.ts';
 import { withLock } from './lock.ts';
 import { type FormerMember, recollect } from './recollect.ts';
 import { identityOf } from './renew.ts';
@@ -49,7 +50,7 @@ export interface TeardownPreview {
 
 /**
  * Removes all that `join` made: kernel objects, subnet.env, the lease, and last the state, so that a run that could not
- * give the lease back can be repeated. Again changes nothing.
+ * give the lease back can be repeated. A reservation stays, which `join` did not make. Again changes nothing.
  * @throws TartanError `STORE_UNAVAILABLE` when the host is clean and the lease is still there
  */
 export async function teardown(
@@ -126,6 +127,7 @@ async function giveBack(world: TeardownWorld, member: FormerMember): Promise<boo
     }
     const lease = await store.get(parsePrefix(member.subnet));
     if (lease === null || !ownsLease(lease, identityOf(member))) return false;
+    if (lease.expiresAt === 'never') return await leaveReservation(store, lease);
     return await store.remove(lease);
   } catch (cause) {
     if (!(cause instanceof TartanError) || cause.code === 'INTERRUPTED') throw cause;

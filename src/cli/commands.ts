@@ -68,6 +68,32 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       ['tartan watch --reconcile-interval 60', 'look at the kernel once a minute'],
     ],
   },
+  lease: {
+    summary: 'show who has which subnet, and reserve subnets for hosts',
+    description:
+      'Lists the leases in the store (a table; JSON with --json) or shows one; reserves a subnet for a host, by its PublicIP: the host takes it at its next join and keeps it for ever; or releases a reservation: one that a host has taken up becomes a lease of 24 hours, which the host goes on renewing; one that none has is free at once. A host that has the lease already keeps all that it published. Again changes nothing. Works on the store alone, and needs no privilege beyond it.',
+    words: [
+      { usage: '<action>', help: 'list, show, reserve or release' },
+      { usage: '[subnet]', help: 'to show, reserve or release, such as 10.5.52.0/24' },
+      {
+        usage: '[public-ip]',
+        help: 'for whom it is reserved (default: the host that has it now)',
+      },
+    ],
+    examples: [
+      ['tartan lease list', 'all of them, reservations too'],
+      [
+        `tartan lease list --json | jq -r '.leases[] | select(.own) | .subnet'`,
+        "this host's, for scripts",
+      ],
+      [
+        'tartan lease reserve 10.5.52.0/24 192.168.64.3',
+        'for a host that is yet to join, or has it',
+      ],
+      ['tartan lease release 10.5.52.0/24', 'the host keeps it while it renews it'],
+      ['tartan lease release --force 10.5.52.0/24', 'the lease of a host that is gone for good'],
+    ],
+  },
   endpoint: {
     summary: 'say which pods FastPath serves on this host',
     description:

@@ -5,6 +5,7 @@ export type CommandName =
   | 'join'
   | 'renew'
   | 'watch'
+  | 'lease'
   | 'endpoint'
   | 'teardown'
   | 'relay'
@@ -26,10 +27,18 @@ export const WITH_STORE: readonly CommandName[] = [
   'join',
   'renew',
   'watch',
+  'lease',
   'teardown',
 ];
 /** Those that print errors and logs: all. */
 export const EVERY: readonly CommandName[] = [...WITH_STORE, 'endpoint', 'relay', 'bench'];
 export const HOST: readonly CommandName[] = ['join', 'watch', 'teardown'];
-export const JOINED: readonly CommandName[] = ['join', 'renew', 'watch', 'endpoint', 'teardown'];
+export const JOINED: readonly CommandName[] = [
+  'join',
+  'renew',
+  'watch',
+  'lease',
+  'endpoint',
+  'teardown',
+];
 export const NODE: readonly CommandName[] = ['join', 'watch'];

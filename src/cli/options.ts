@@ -82,8 +82,8 @@ export const OPTIONS = {
   force: {
     value: toggle(),
     initial: false,
-    help: 'init-config: replace a different config; join and watch: --attach xdp also where it is slower',
-    commands: ['init-config', 'join', 'watch'],
+    help: 'init-config: replace a different config; join and watch: --attach xdp also where it is slower; lease release: remove any lease at once',
+    commands: ['init-config', 'join', 'watch', 'lease'],
   },
   'keep-lease': {
     value: toggle(),
@@ -159,7 +159,7 @@ export const OPTIONS = {
   json: {
     value: toggle(),
     initial: false,
-    help: 'print errors as JSON on stdout instead of two lines on stderr',
+    help: 'print errors as JSON on stdout instead of two lines on stderr, and what lease list finds as JSON instead of a table',
     commands: EVERY,
   },
   'log-level': {

@@ -18,7 +18,7 @@ import { mayTakeOver, type Newcomer } from './ownership.ts';
 export const CANDIDATE_WINDOW = 100;
 
 /** The longest subnet with a network address, a broadcast address and two hosts. */
-const LONGEST_SUBNET = 30;
+export const LONGEST_SUBNET = 30;
 
 export interface AllocationInput extends Newcomer {
   readonly config: NetworkConfig;
@@ -77,7 +77,10 @@ export function subnetFits(config: NetworkConfig, subnet: Prefix): boolean {
  * it need only lie inside the network, also outside SubnetMin…SubnetMax (where flannel lets it be made, to keep it
  * apart from what is handed out) and in another length.
  */
-export function leaseFits(config: NetworkConfig, lease: Lease): boolean {
+export function leaseFits(
+  config: NetworkConfig,
+  lease: Pick<Lease, 'subnet' | 'expiresAt'>,
+): boolean {
   if (subnetFits(config, lease.subnet)) return true;
   if (lease.expiresAt !== 'never') return false;
   return (

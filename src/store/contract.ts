@@ -9,6 +9,9 @@ export interface StoredConfig {
   readonly revision: number;
 }
 
+/** How long a lease is to last; `never`: it is a reservation, a key without TTL. */
+export type TtlSeconds = number | 'never';
+
 /** Every lease at one revision; `watch` goes on from there. */
 export type Snapshot = PeerSnapshot;
 
@@ -41,12 +44,17 @@ export interface LeaseStore {
   /** One lease with its `expiresAt` known; `null` if there is none (or if it is rejected). */
   get(subnet: Prefix): Promise<Lease | null>;
   /** Creates the lease only if the subnet's key is absent; `null` if it is not. */
-  create(subnet: Prefix, attributes: LeaseAttributes, ttlSeconds: number): Promise<Lease | null>;
+  create(subnet: Prefix, attributes: LeaseAttributes, ttl: TtlSeconds): Promise<Lease | null>;
   /**
    * Writes attributes and a fresh TTL if the key still is at `lease.revision`; `null` if it is not.
    * A reservation (`expiresAt: 'never'`) stays one.
    */
   renew(lease: Lease, attributes: LeaseAttributes, ttlSeconds: number): Promise<Lease | null>;
+  /**
+   * Makes a lease a reservation, or a reservation a lease that ends, if the key still is at `lease.revision`; `null` if
+   * it is not. The value stays as it is, byte for byte.
+   */
+  convert(lease: Lease, ttl: TtlSeconds): Promise<Lease | null>;
   /** Removes the key if it still is at `lease.revision`. */
   remove(lease: Lease): Promise<boolean>;
 

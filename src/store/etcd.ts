@@ -1,8 +1,8 @@
-import type { IKeyValue, IRequestOp } from 'etcd3/lib/rpc.js';
+import type { IKeyValue, IPutRequest } from 'etcd3/lib/rpc.js';
 import { encodeAttributes, encodeSubnetKey } from '../lease/codec.ts';
-import type { Lease } from '../lease/lease.ts';
+import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import type { Prefix } from '../net/prefix.ts';
-import type { LeaseStore } from './contract.ts';
+import type { LeaseStore, TtlSeconds } from './contract.ts';
 import { createEtcdClient, type EtcdCaller } from './etcd_client.ts';
 import { type EtcdGrant, grantLease, readExpiry, revokeLease } from './etcd_grant.ts';
 import { entryOf, listSubnets } from './etcd_list.ts';
@@ -15,7 +15,7 @@ import { DEFAULT_PREFIX, keyLayout, readEntry } from './keys.ts';
  * Opens a store in etcd (v3 API), with flannel's keys and values. Nothing is sent before the first call.
  *
  * Round trips: readConfig and writeConfig 1 · list 1 for each 2,000 leases · get 2 · create 2, or 3 when the race is
- * lost · renew 3 · remove 2. With a user one more, once, for the token.
+ * lost · renew and convert 3 · remove 2. With a user one more, once, for the token.
  * @throws TartanError `USAGE` for an endpoint that is none, `FILE` for certificates that cannot be read
  */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<LeaseStore> {
@@ -32,32 +32,48 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<LeaseSto
     return answer.kvs[0] ?? null;
   }
 
-  /** Writes a lease's key if it still is at `revision` (0: absent); the grant does not outlive a failure. */
+  /**
+   * Writes a lease's key if it still is at `revision` (0: absent); the grant does not outlive a failure.
+   * @param value null: what stands there
+   */
   async function putLease(
     caller: EtcdCaller,
-    lease: Pick<Lease, 'subnet' | 'attributes'>,
-    revision: number,
-    grant: EtcdGrant,
+    { subnet, attributes }: Pick<Lease, 'subnet' | 'attributes'>,
+    { revision, ttl, value }: { revision: number; ttl: TtlSeconds; value: string | null },
   ): Promise<Lease | null> {
-    const key = subnetKey(lease.subnet);
-    const value = encodeAttributes(lease.attributes);
-    const put: IRequestOp = {
-      request_put: { key: Buffer.from(key), value: Buffer.from(value), lease: grant.id },
-    };
-    const isOurs = (found: IKeyValue | null) =>
-      found !== null && found.lease === grant.id && found.value.toString() === value;
-    const written = await swapKey(caller, { key, revision, operation: put, isOurs }).catch(
-      async (error: unknown) => {
-        await revokeLease(caller, grant);
-        throw error;
-      },
-    );
+    const key = subnetKey(subnet);
+    const grant = await grantLease(caller, ttl);
+    const written = await swapKey(caller, {
+      key,
+      revision,
+      operation: { request_put: putRequest(key, value, grant) },
+      isOurs: (found) =>
+        found !== null &&
+        found.lease === grant.id &&
+        (value === null || found.value.toString() === value),
+    }).catch(async (error: unknown) => {
+      await revokeLease(caller, grant);
+      throw error;
+    });
     if (written === null) {
       await revokeLease(caller, grant);
       return null;
     }
     const { expiresAt, id: handle } = grant;
-    return { ...lease, expiresAt, revision: written, handle };
+    return { subnet, attributes, expiresAt, revision: written, handle };
+  }
+
+  /** The same for a key that is there: what it hung on goes. */
+  async function replaceLease(
+    lease: Lease,
+    attributes: LeaseAttributes,
+    { ttl, value }: { ttl: TtlSeconds; value: string | null },
+  ): Promise<Lease | null> {
+    const caller = client.begin();
+    const { subnet, revision, handle } = lease;
+    const replaced = await putLease(caller, { subnet, attributes }, { revision, ttl, value });
+    if (replaced !== null && handle !== undefined) await revokeLease(caller, { id: handle });
+    return replaced;
   }
 
   return {
@@ -90,29 +106,17 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<LeaseSto
       return { ...read.lease, expiresAt: await readExpiry(caller, found.lease) };
     },
 
-    async create(subnet, attributes, ttlSeconds) {
-      const caller = client.begin();
-      const grant = await grantLease(caller, ttlSeconds);
-      return putLease(caller, { subnet, attributes }, 0, grant);
+    create(subnet, attributes, ttl) {
+      const value = encodeAttributes(attributes);
+      return putLease(client.begin(), { subnet, attributes }, { revision: 0, ttl, value });
     },
 
-    async renew(lease, attributes, ttlSeconds) {
-      const caller = client.begin();
-      const isReservation = lease.expiresAt === 'never';
-      const grant: EtcdGrant = isReservation
-        ? { id: '0', expiresAt: 'never' }
-        : await grantLease(caller, ttlSeconds);
-      const renewed = await putLease(
-        caller,
-        { subnet: lease.subnet, attributes },
-        lease.revision,
-        grant,
-      );
-      if (renewed !== null && lease.handle !== undefined) {
-        await revokeLease(caller, { id: lease.handle });
-      }
-      return renewed;
+    renew(lease, attributes, ttlSeconds) {
+      const ttl = lease.expiresAt === 'never' ? 'never' : ttlSeconds;
+      return replaceLease(lease, attributes, { ttl, value: encodeAttributes(attributes) });
     },
+
+    convert: (lease, ttl) => replaceLease(lease, lease.attributes, { ttl, value: null }),
 
     async remove(lease) {
       const caller = client.begin();
@@ -137,4 +141,9 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<LeaseSto
       client.close();
     },
   };
+}
+
+function putRequest(key: string, value: string | null, grant: EtcdGrant): IPutRequest {
+  const what = value === null ? { ignore_value: true } : { value: Buffer.from(value) };
+  return { key: Buffer.from(key), ...what, lease: grant.id };
 }

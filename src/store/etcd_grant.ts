@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Expiry } from '../lease/lease.ts';
+import type { TtlSeconds } from './contract.ts';
 import type { EtcdCaller } from './etcd_client.ts';
 import { isGrantedAlready } from './etcd_errors.ts';
 
@@ -10,11 +11,15 @@ export interface EtcdGrant {
   readonly expiresAt: Expiry;
 }
 
+/** What a reservation hangs on. */
+const NO_GRANT: EtcdGrant = { id: '0', expiresAt: 'never' };
+
 /** Grants an etcd lease under an ID of our own choice, so that a try whose answer was lost can be repeated. */
-export async function grantLease(caller: EtcdCaller, ttlSeconds: number): Promise<EtcdGrant> {
+export async function grantLease(caller: EtcdCaller, ttl: TtlSeconds): Promise<EtcdGrant> {
+  if (ttl === 'never') return NO_GRANT;
   const id = randomLeaseId();
   // etcd counts whole seconds, and may choose a longer time than asked for.
-  const wantedSeconds = Math.max(1, Math.ceil(ttlSeconds));
+  const wantedSeconds = Math.max(1, Math.ceil(ttl));
   const startedAt = Date.now();
   const grantedSeconds = await caller.call(async ({ lease }, { deadline, isRepeated }) => {
     try {

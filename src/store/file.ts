@@ -1,7 +1,7 @@
 import { encodeAttributes, encodeSubnetKey } from '../lease/codec.ts';
-import type { Lease, LeaseAttributes } from '../lease/lease.ts';
+import type { Lease } from '../lease/lease.ts';
 import type { Prefix } from '../net/prefix.ts';
-import type { LeaseStore } from './contract.ts';
+import type { LeaseStore, TtlSeconds } from './contract.ts';
 import { openFileDatabase, type Sql } from './file_database.ts';
 import {
   type EntryRow,
@@ -64,10 +64,14 @@ export async function openFileStore(options: FileStoreOptions): Promise<LeaseSto
   const put = (sql: Sql, entry: Omit<EntryRow, 'revision'>) =>
     putEntry(sql, entry, historyRevisions);
 
-  function putLease(sql: Sql, subnet: Prefix, attributes: LeaseAttributes, ttl: number | null) {
-    const key = subnetKey(subnet);
-    const expires_at = ttl === null ? null : Math.round(now() + ttl * 1000);
-    const revision = put(sql, { key, value: encodeAttributes(attributes), expires_at });
+  function putLease(
+    sql: Sql,
+    { subnet, attributes }: Pick<Lease, 'subnet' | 'attributes'>,
+    ttl: TtlSeconds,
+    value = encodeAttributes(attributes),
+  ) {
+    const expires_at = ttl === 'never' ? null : Math.round(now() + ttl * 1000);
+    const revision = put(sql, { key: subnetKey(subnet), value, expires_at });
     const expiresAt = expires_at === null ? 'never' : new Date(expires_at);
     return { subnet, attributes, expiresAt, revision } satisfies Lease;
   }
@@ -99,10 +103,10 @@ export async function openFileStore(options: FileStoreOptions): Promise<LeaseSto
         return 'lease' in found ? found.lease : null;
       }),
 
-    create: (subnet, attributes, ttlSeconds) =>
+    create: (subnet, attributes, ttl) =>
       write((sql) => {
         if (findEntry(sql, subnetKey(subnet)) !== null) return null;
-        return putLease(sql, subnet, attributes, ttlSeconds);
+        return putLease(sql, { subnet, attributes }, ttl);
       }),
 
     renew: (lease, attributes, ttlSeconds) =>
@@ -110,7 +114,14 @@ export async function openFileStore(options: FileStoreOptions): Promise<LeaseSto
         const found = findEntry(sql, subnetKey(lease.subnet));
         if (found?.revision !== lease.revision) return null;
         const isReservation = found.expires_at === null;
-        return putLease(sql, lease.subnet, attributes, isReservation ? null : ttlSeconds);
+        return putLease(sql, { ...lease, attributes }, isReservation ? 'never' : ttlSeconds);
+      }),
+
+    convert: (lease, ttl) =>
+      write((sql) => {
+        const found = findEntry(sql, subnetKey(lease.subnet));
+        if (found?.revision !== lease.revision) return null;
+        return putLease(sql, lease, ttl, found.value);
       }),
 
     remove: (lease) =>

@@ -76,7 +76,8 @@ test('every option of every command has its variable', () => {
     'log-level': 'debug',
   };
   for (const command of COMMAND_NAMES) {
-    const argv = { 'init-config': ['{}'], endpoint: ['list'] }[command as string] ?? [];
+    const argv =
+      { 'init-config': ['{}'], endpoint: ['list'], lease: ['list'] }[command as string] ?? [];
     for (const name of optionsOf(command)) {
       // A certificate without its key is refused.
       if (name === 'etcd-keyfile' || name === 'etcd-certfile') continue;

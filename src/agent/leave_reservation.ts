@@ -1,0 +1,19 @@
+import type { Lease } from '../lease/lease.ts';
+import { sameAttributes } from '../lease/peers.ts';
+import { bareAttributes } from '../lease/reservation.ts';
+import type { LeaseStore } from '../store/contract.ts';
+
+/**
+ * Gives a reservation back as far as `join` had taken it: what this host published goes, so that nobody sends here any
+ * more; the subnet stays kept for it.
+ * @returns false: the lease is still there
+ */
+export async function leaveReservation(store: LeaseStore, reservation: Lease): Promise<false> {
+  const { publicIp, publicIpv6 } = reservation.attributes;
+  const attributes = { ...bareAttributes(publicIp), publicIpv6 };
+  // It has no TTL that could be written anew.
+  if (!sameAttributes(attributes, reservation.attributes)) {
+    await store.renew(reservation, attributes, 0);
+  }
+  return false;
+}
