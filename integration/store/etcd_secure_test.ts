@@ -7,6 +7,7 @@ import type { LeaseStore } from '../../src/store/contract.ts';
 import { openEtcdStore } from '../../src/store/etcd.ts';
 import type { EtcdStoreOptions } from '../../src/store/etcd_options.ts';
 import { type EtcdServer, startEtcd } from './etcd_server.ts';
+import { enableUsers } from './etcd_users.ts';
 import { DAY_SECONDS, subnet, vxlanAttributes } from './fixtures.ts';
 import { follow } from './follow.ts';
 
@@ -82,20 +83,7 @@ test('etcd: user and password, right, wrong, without permission, not needed', as
   await using(server, user, (store) => Promise.all([store.readConfig(), store.list()]));
   await using(server, user, checkWorks);
 
-  await server.etcdctl(['user', 'add', 'root:secret-of-root']);
-  await server.etcdctl(['user', 'grant-role', 'root', 'root']);
-  await server.etcdctl(['user', 'add', `tartan:${PASSWORD}`]);
-  await server.etcdctl(['role', 'add', 'network']);
-  await server.etcdctl([
-    'role',
-    'grant-permission',
-    'network',
-    '--prefix=true',
-    'readwrite',
-    '/coreos.com/network/',
-  ]);
-  await server.etcdctl(['user', 'grant-role', 'tartan', 'network']);
-  await server.etcdctl(['auth', 'enable']);
+  await enableUsers(server, user);
 
   await using(server, user, checkWorks);
   const refused = (hint: RegExp, secret: string) => (error: TartanError) => {

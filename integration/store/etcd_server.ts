@@ -17,12 +17,16 @@ export interface EtcdServer extends AsyncDisposable {
   readonly port: number;
   /** Set if it was started with TLS. */
   readonly certificates: Certificates | null;
+  /** `root:password`: whom etcdctl is to be, once etcd asks for users. */
+  login: string | null;
   /** Runs `etcdctl`. @returns what it printed */
   etcdctl(args: readonly string[], input?: string): Promise<string>;
   /** Ends the process at once and keeps the data. */
   kill(): Promise<void>;
   /** Starts it again on the same ports and data. */
   restart(): Promise<void>;
+  /** Starts it again on what `etcdctl snapshot save` wrote, instead of its data. */
+  restore(backup: string): Promise<void>;
 }
 
 /** What is to be cleared away if the test's process ends without disposing. */
@@ -35,41 +39,53 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
-/** `server`: clients check the server; `mutual`: the server checks its clients too. */
-export async function startEtcd(options: { tls?: 'server' | 'mutual' } = {}): Promise<EtcdServer> {
+export interface EtcdServerOptions {
+  /** `server`: clients check the server; `mutual`: the server checks its clients too. */
+  readonly tls?: 'server' | 'mutual';
+  /** More flags of etcd. */
+  readonly flags?: readonly string[];
+  /** Name of a network namespace, as in /run/netns; else our own. */
+  readonly namespace?: string;
+  /** A member of a cluster that is started with the others. */
+  readonly member?: EtcdMember;
+}
+
+export interface EtcdMember {
+  readonly name: string;
+  readonly ports: readonly [client: number, peer: number];
+  /** etcd's `--initial-cluster`. */
+  readonly cluster: string;
+}
+
+export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdServer> {
   const folder = mkdtempSync(join(tmpdir(), 'tartan-etcd-'));
-  const state = { process: null as ChildProcess | null, folder };
+  const state = { process: null as ChildProcess | null, folder, login: null as string | null };
   alive.add(state);
-  const [port, peerPort] = await freePorts();
+  const { flags = [], namespace } = options;
+  const [port, peerPort] = options.member?.ports ?? (await freePorts());
   const certificates = options.tls ? await makeCertificates(folder) : null;
   const url = `${certificates ? 'https' : 'http'}://127.0.0.1:${port}`;
+  const peerUrl = `http://127.0.0.1:${peerPort}`;
+  const enter = namespace === undefined ? [] : ['nsenter', `--net=/run/netns/${namespace}`, '--'];
 
   async function start(): Promise<void> {
     // The kernel ends etcd with us, even where no handler of ours gets to run.
     const child = spawn(
       'setpriv',
       [
-        ...['--pdeathsig', 'KILL', '--', 'etcd', '--log-level', 'fatal'],
-        ...['--data-dir', join(folder, 'data')],
+        ...['--pdeathsig', 'KILL', '--', ...enter, 'etcd', '--log-level', 'fatal'],
+        ...['--name', options.member?.name ?? 'default', '--data-dir', join(folder, 'data')],
         ...['--heartbeat-interval', '20', '--election-timeout', '200'],
         ...['--listen-client-urls', url, '--advertise-client-urls', url],
-        ...['--listen-peer-urls', `http://127.0.0.1:${peerPort}`],
-        ...['--initial-advertise-peer-urls', `http://127.0.0.1:${peerPort}`],
-        ...['--initial-cluster', `default=http://127.0.0.1:${peerPort}`],
-        ...(certificates
-          ? [
-              ...['--cert-file', certificates.server.cert, '--key-file', certificates.server.key],
-              // A trusted CA alone would make etcd ask its clients for certificates.
-              ...(options.tls === 'mutual'
-                ? ['--client-cert-auth', '--trusted-ca-file', certificates.ca]
-                : []),
-            ]
-          : []),
+        ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
+        ...['--initial-cluster', options.member?.cluster ?? `default=${peerUrl}`],
+        ...tlsFlags(certificates, options.tls),
+        ...flags,
       ],
       { stdio: 'ignore' },
     );
     state.process = child;
-    await waitForHealth(child, () => etcdctl(['endpoint', 'health']), port);
+    await waitForHealth(child, () => etcdctl(['endpoint', 'health']), namespace ? null : port);
   }
 
   async function etcdctl(args: readonly string[], input?: string): Promise<string> {
@@ -79,10 +95,12 @@ export async function startEtcd(options: { tls?: 'server' | 'mutual' } = {}): Pr
           ...['--cert', certificates.client.cert, '--key', certificates.client.key],
         ]
       : [];
-    const running = run('etcdctl', ['--endpoints', url, ...tls, ...args], {
-      env: { ...process.env, ETCDCTL_API: '3' },
-    });
-    running.child.stdin?.end(input ?? '');
+    const user = state.login === null ? [] : ['--user', state.login];
+    const flags = ['--endpoints', url, ...tls, ...user];
+    const [file = '', ...rest] = [...enter, 'etcdctl', ...flags, ...args];
+    const running = run(file, rest, { env: { ...process.env, ETCDCTL_API: '3' } });
+    // It may end without reading.
+    running.child.stdin?.on('error', () => undefined).end(input ?? '');
     return (await running).stdout;
   }
 
@@ -106,9 +124,24 @@ export async function startEtcd(options: { tls?: 'server' | 'mutual' } = {}): Pr
     url,
     port,
     certificates,
+    get login() {
+      return state.login;
+    },
+    set login(login) {
+      state.login = login;
+    },
     etcdctl,
     kill,
     restart: start,
+    async restore(backup) {
+      await kill();
+      const data = join(folder, 'data');
+      rmSync(data, { recursive: true });
+      const cluster = ['--initial-cluster', `default=${peerUrl}`];
+      const self = ['--initial-advertise-peer-urls', peerUrl, '--data-dir', data];
+      await etcdctl(['snapshot', 'restore', backup, ...cluster, ...self]);
+      await start();
+    },
     async [Symbol.asyncDispose]() {
       await kill();
       rmSync(folder, { recursive: true, force: true });
@@ -117,15 +150,26 @@ export async function startEtcd(options: { tls?: 'server' | 'mutual' } = {}): Pr
   };
 }
 
+/** A trusted CA alone would make etcd ask its clients for certificates. */
+function tlsFlags(certificates: Certificates | null, tls: EtcdServerOptions['tls']): string[] {
+  if (certificates === null) return [];
+  const { ca, server } = certificates;
+  return [
+    ...['--cert-file', server.cert, '--key-file', server.key],
+    ...(tls === 'mutual' ? ['--client-cert-auth', '--trusted-ca-file', ca] : []),
+  ];
+}
+
+/** @param port null: in another namespace, where we cannot see it */
 async function waitForHealth(
   child: ChildProcess,
   ask: () => Promise<string>,
-  port: number,
+  port: number | null,
 ): Promise<void> {
   const giveUpAt = performance.now() + START_LIMIT_MS;
   while (performance.now() < giveUpAt) {
     if (child.exitCode !== null) throw new Error(`etcd ended with status ${child.exitCode}`);
-    if (await accepts(port)) {
+    if (port === null || (await accepts(port))) {
       const healthy = await ask().then(
         () => true,
         () => false,
@@ -134,7 +178,7 @@ async function waitForHealth(
     }
     await delay(20);
   }
-  throw new Error(`etcd did not answer on port ${port} within ${START_LIMIT_MS} ms`);
+  throw new Error(`etcd did not answer (port ${port}) within ${START_LIMIT_MS} ms`);
 }
 
 async function accepts(port: number): Promise<boolean> {

@@ -1,36 +1,26 @@
-import { ConnectionPool } from 'etcd3/lib/connection-pool.js';
-import type { IOptions } from 'etcd3/lib/options.js';
-import {
-  type IDuplexStream,
-  type IWatchRequest,
-  type IWatchResponse,
-  KVClient,
-  LeaseClient,
-} from 'etcd3/lib/rpc.js';
+import type { IDuplexStream, IWatchRequest, IWatchResponse } from 'etcd3/lib/rpc.js';
 import { TartanError } from '../errors.ts';
-import { etcdFailed, etcdUnavailable, isAuthNotEnabled, isOutage } from './etcd_errors.ts';
 import {
-  type EtcdEndpoint,
-  type EtcdStoreOptions,
-  parseEndpoints,
-  readTlsFiles,
-  type TlsFiles,
-} from './etcd_options.ts';
+  etcdFailed,
+  etcdUnavailable,
+  isAuthNotEnabled,
+  isMute,
+  isOutage,
+  isTokenOutdated,
+  isUserMissing,
+} from './etcd_errors.ts';
+import { connect, type EtcdApi, type EtcdUser, type Member, TRY_LIMIT_MS } from './etcd_member.ts';
+import { type EtcdStoreOptions, parseEndpoints, readTlsFiles } from './etcd_options.ts';
 import { firstListening } from './etcd_probe.ts';
 import { backoffMs, pause } from './pause.ts';
 
 /** What a store's operation may take, all its calls and their tries together. */
 const OPERATION_LIMIT_MS = 8_000;
-/** One try, while there are other endpoints that could be asked instead. */
-const TRY_LIMIT_MS = 3_000;
 /** How often each endpoint is tried: again once, because the first try may meet a connection that died unnoticed. */
 const ROUNDS = 2;
 
-/** etcd3's generated calls, without its own retrying, leasing and watching on top. */
-export interface EtcdApi {
-  readonly kv: KVClient;
-  readonly lease: LeaseClient;
-}
+/** Connections made anew for the sake of the user: more in one operation would be going round in circles. */
+const MOST_CURES = 2;
 
 /** One try of a call. */
 export interface EtcdTry {
@@ -70,13 +60,16 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
   const endpoints = parseEndpoints(options.endpoints);
   const tls = readTlsFiles(options);
   const description = `etcd ${endpoints.map((endpoint) => endpoint.url).join(',')}`;
-  let members = endpoints.map((endpoint) => connect(endpoint, tls, options));
+  const { username, password = '' } = options;
+  const user: EtcdUser | null = username === undefined ? null : { username, password };
+  let members = endpoints.map((endpoint) => connect(endpoint, tls, user));
   let last: Member | null = members.length === 1 ? (members[0] ?? null) : null;
   let isClosed = false;
 
-  async function call<T>(use: EtcdCall<T>, giveUpAt: number): Promise<T> {
-    let isRepeated = false;
-    let failure: unknown = new Error('no endpoint listens');
+  /** @param cured how often the connections were made anew for this call, by it or another one */
+  async function call<T>(use: EtcdCall<T>, giveUpAt: number, cured = 0): Promise<T> {
+    let isRepeated = cured > 0;
+    let failure: unknown = null;
     for (let round = 0; round < ROUNDS && Date.now() < giveUpAt; round++) {
       if (round > 0) await pause(backoffMs(0, 50, 50));
       const silent = new Set<Member>();
@@ -90,22 +83,20 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
             deadline: Math.min(limit, giveUpAt),
             isRepeated,
           });
-          last = member;
+          // Another call may have closed this connection meanwhile.
+          if (members.includes(member)) last = member;
           return answer;
         } catch (error) {
-          if (isAuthNotEnabled(error)) {
-            forgetUser();
-            return call(use, giveUpAt);
-          }
+          if (cured < MOST_CURES && hasCured(member, error)) return call(use, giveUpAt, cured + 1);
           if (!isOutage(error)) throw etcdFailed(description, error);
-          failure = error;
+          if (failure === null || !isMute(error)) failure = error;
           isRepeated = true;
           silent.add(member);
           if (last === member && members.length > 1) last = null;
         }
       }
     }
-    throw etcdUnavailable(description, failure);
+    throw etcdUnavailable(description, failure ?? new Error('no endpoint listens'));
   }
 
   async function pickMember(silent: ReadonlySet<Member>, giveUpAt: number): Promise<Member | null> {
@@ -115,14 +106,23 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
     return firstListening(candidates, Math.min(TRY_LIMIT_MS, giveUpAt - Date.now()));
   }
 
-  /** As etcd's own client does: a user is no error where the server asks for none. */
-  function forgetUser(): void {
-    const { username, password: _password, ...anonymous } = options;
-    // A call at the same time may have met the same.
-    if (username === undefined) return;
-    for (const member of members) member.pool.close();
-    options = anonymous;
-    members = endpoints.map((endpoint) => connect(endpoint, tls, options));
+  /**
+   * Makes the connections anew if that helps. As etcd's own client has it, a user is no error where the server asks for
+   * none; but it may ask for one later. A token also ends when users or roles are changed, which etcd3 does not know.
+   */
+  function hasCured(member: Member, error: unknown): boolean {
+    // A call at the same time has met the same, and closed this connection.
+    if (!members.includes(member)) return true;
+    if (user === null) return false;
+    if (isAuthNotEnabled(error)) reconnect(null);
+    else if (isTokenOutdated(error) || isUserMissing(error)) reconnect(user);
+    else return false;
+    return true;
+  }
+
+  function reconnect(as: EtcdUser | null): void {
+    for (const member of members) member.close();
+    members = endpoints.map((endpoint) => connect(endpoint, tls, as));
     last = members.length === 1 ? (members[0] ?? null) : null;
   }
 
@@ -145,7 +145,7 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
     },
     close() {
       isClosed = true;
-      for (const member of members) member.pool.close();
+      for (const member of members) member.close();
     },
   };
 }
@@ -153,41 +153,6 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
 /** etcd3 makes its callers from etcd's .proto files at run time; this is the one that it has no type for. */
 interface WatchCaller {
   watch(metadata: unknown, options: object): WatchStream;
-}
-
-/** What etcd3 tries again by itself it does without knowing what was carried out already; so it shall not. */
-const TRY_ONCE = { execute: async (use: () => unknown) => use() } as unknown as NonNullable<
-  NonNullable<IOptions['faultHandling']>['global']
->;
-
-interface Member extends EtcdEndpoint {
-  readonly pool: ConnectionPool;
-  readonly api: EtcdApi;
-}
-
-function connect(endpoint: EtcdEndpoint, tls: TlsFiles, options: EtcdStoreOptions): Member {
-  const { username, password = '' } = options;
-  const hostAndPort = `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
-  const pool = new ConnectionPool({
-    hosts: `${endpoint.isSecure ? 'https' : 'http'}://${hostAndPort}`,
-    // etcd3 calls for all three as buffers; gRPC itself takes null for "the default".
-    ...(endpoint.isSecure && { credentials: tls as { rootCertificate: Buffer } }),
-    ...(username !== undefined && {
-      auth: { username, password, callOptions: () => ({ deadline: Date.now() + TRY_LIMIT_MS }) },
-    }),
-    faultHandling: { global: TRY_ONCE, host: () => TRY_ONCE },
-    grpcOptions: {
-      'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 1_000,
-      // A peer that vanished without a word is noticed within 15 s. etcd refuses pings more often than every 5 s.
-      'grpc.keepalive_time_ms': 10_000,
-      'grpc.keepalive_timeout_ms': 5_000,
-      // Ten thousand leases come in one answer of a watch after a long absence.
-      'grpc.max_receive_message_length': -1,
-      'grpc.enable_http_proxy': 0,
-    },
-  });
-  return { ...endpoint, pool, api: { kv: new KVClient(pool), lease: new LeaseClient(pool) } };
 }
 
 function closedError(description: string): TartanError {

@@ -17,6 +17,8 @@ export function isOutage(error: unknown): boolean {
     error instanceof GRPCUnavailableError ||
     error instanceof GRPCDeadlineExceededError ||
     error instanceof GRPCCancelledError ||
+    isOverloaded(error) ||
+    isLate(error) ||
     // A connection that was reset in the middle of a call.
     (error instanceof GRPCInternalError && /RST_STREAM|HTTP\/2|ECONN/.test(error.message))
   );
@@ -35,6 +37,31 @@ export function isGrantedAlready(error: unknown): boolean {
 /** A user was given, and the server runs without authentication. */
 export function isAuthNotEnabled(error: unknown): boolean {
   return /authentication is not enabled/.test(messageOf(error));
+}
+
+/** No user was given, and the server runs with authentication. */
+export function isUserMissing(error: unknown): boolean {
+  return /user name is empty/.test(messageOf(error));
+}
+
+/** Users or roles have changed since the token was made: what a JWT means is bound to their revision. */
+export function isTokenOutdated(error: unknown): boolean {
+  return /revision of auth store is old/.test(messageOf(error));
+}
+
+/** The server noticed before us that our time is up: a member that waits for a quorum says so in this way. */
+function isLate(error: unknown): boolean {
+  return /context (deadline exceeded|canceled)/.test(messageOf(error));
+}
+
+/** gRPC waits before it connects again, and does not repeat what it has said of the last time. */
+export function isMute(error: unknown): boolean {
+  return /Last error: null/.test(messageOf(error));
+}
+
+/** More than the cluster can write down now. */
+function isOverloaded(error: unknown): boolean {
+  return /etcdserver: too many requests/.test(messageOf(error));
 }
 
 export function etcdUnavailable(description: string, cause: unknown): TartanError {
@@ -67,12 +94,12 @@ function hintFor(error: unknown): string {
     error instanceof EtcdAuthenticationFailedError ||
     error instanceof EtcdInvalidAuthTokenError ||
     error instanceof GRPCUnauthenticatedError ||
-    /user name is empty/.test(messageOf(error))
+    isUserMissing(error)
   ) {
     return 'Check --etcd-username and --etcd-password.';
   }
   if (error instanceof EtcdPermissionDeniedError) {
-    return 'Grant the user a role that may read and write the network’s prefix (etcdctl role grant-permission).';
+    return 'Check --etcd-username, and grant the user a role that may read and write the network’s prefix (etcdctl role grant-permission).';
   }
   if (error instanceof GRPCResourceExhastedError) {
     return 'Make room in etcd: compact, defragment, and disarm the alarm (etcdctl alarm disarm).';
@@ -82,8 +109,10 @@ function hintFor(error: unknown): string {
 
 /** Decoration taken off: gRPC's and etcd3's `EtcdError: 5 NOT_FOUND: etcdserver: …`, OpenSSL's `407D…:error:0A…:`. */
 function plainMessage(error: unknown): string {
-  if (error instanceof GRPCDeadlineExceededError) return 'it does not answer in time';
+  if (error instanceof GRPCDeadlineExceededError || isLate(error))
+    return 'it does not answer in time';
   if (error instanceof GRPCCancelledError) return 'the call was given up';
+  if (isMute(error)) return 'no connection';
   return messageOf(error)
     .replace(/\s+/g, ' ')
     .replace(/^(\w+: )?\d+ [A-Z_]+: /, '')
