@@ -50,6 +50,42 @@ test('etcd: 200 leases from 4 processes at once are all seen, once and in order'
   await checkBurst(await harness.open(), `etcd:${server.url},${harness.prefix}`);
 });
 
+const BURST = 1_000;
+const AT_ONCE = 50;
+
+test(`etcd: ${BURST} leases at once are all seen, once and in order`, async () => {
+  await using harness = etcdHarness(server);
+  const store = await harness.open();
+  const follower = follow(store, (await store.list()).revision);
+  const client = createEtcdClient({ endpoints: [server.url] });
+  await client.begin().call(({ kv }) => kv.range({ key: Buffer.from('x') }));
+  const put = (index: number) => ({
+    request_put: {
+      key: Buffer.from(`${harness.prefix}/subnets/${encodeSubnetKey(subnet(index))}`),
+      value: Buffer.from(encodeAttributes(vxlanAttributes(index))),
+    },
+  });
+  // Each its own revision, as from as many nodes.
+  const revisions = await Promise.all(
+    Array.from({ length: AT_ONCE }, async (_, part) => {
+      const own: number[] = [];
+      for (let index = part; index < BURST; index += AT_ONCE) {
+        const answer = await client.begin().call(({ kv }) => kv.txn({ success: [put(index)] }));
+        own.push(Number(answer.header.revision));
+      }
+      return own;
+    }),
+  );
+  client.close();
+  await follower.until(({ leases }) => leases.size === BURST);
+  assert.deepEqual(
+    putRevisions(follower),
+    revisions.flat().sort((a, b) => a - b),
+  );
+  assert.equal(snapshotCount(follower), 0);
+  await follower.stop();
+});
+
 /** Each transaction must come as one batch, and whole. */
 async function checkTransaction(
   store: LeaseStore,

@@ -2,7 +2,7 @@ import type { Lease } from '../lease/lease.ts';
 import { ownsLease } from '../lease/ownership.ts';
 import { emptyPeers, type PeerChange, type PeerTable, reducePeers } from '../lease/peers.ts';
 import { formatPrefix, prefixesEqual } from '../net/prefix.ts';
-import type { LeaseStore, Snapshot, StoreUpdate } from '../store/contract.ts';
+import type { LeaseStore, Snapshot } from '../store/contract.ts';
 
 /** What is known of the store, and what the kernel does not know yet. */
 export interface Following {
@@ -37,6 +37,8 @@ export function follow(
   let table = reducePeers(emptyPeers(), { type: 'snapshot', snapshot: start }).table;
   let changes: PeerChange[] = [];
   let toldAnew = false;
+  /** Reasons by key: what is known of is not told again with each snapshot. */
+  let rejected = new Map(start.rejected.map(({ key, reason }) => [key, reason]));
 
   const take = (update: Parameters<typeof reducePeers>[1]) => {
     const reduction = reducePeers(table, update);
@@ -52,7 +54,11 @@ export function follow(
       }
       take(update);
       toldAnew = update.type === 'snapshot';
-      for (const { key, reason } of rejectedIn(update)) listener.onRejected(key, reason);
+      const now = new Map([...table.rejected.values()].map(({ key, reason }) => [key, reason]));
+      for (const [key, reason] of now) {
+        if (rejected.get(key) !== reason) listener.onRejected(key, reason);
+      }
+      rejected = now;
       listener.onUpdate(toldAnew);
     }
   };
@@ -75,9 +81,4 @@ export function follow(
       return current === undefined || !ownsLease(current, own.attributes);
     },
   };
-}
-
-function rejectedIn(update: Exclude<StoreUpdate, { type: 'unavailable' }>) {
-  if (update.type === 'snapshot') return update.snapshot.rejected;
-  return update.events.flatMap((event) => (event.type === 'rejected' ? [event.rejected] : []));
 }
