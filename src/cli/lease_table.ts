@@ -8,7 +8,7 @@ const NONE = '-';
  * @param nowMs ms since the epoch
  */
 export function leaseRows({ leases, rejected }: LeaseList, nowMs: number): string[][] {
-  return [
+  const rows = [
     [...HEAD],
     ...leases.map((lease) => rowOf(lease, nowMs)),
     ...rejected.map(({ key, reason }) => [
@@ -17,6 +17,8 @@ export function leaseRows({ leases, rejected }: LeaseList, nowMs: number): strin
       `no lease: ${printable(reason)}`,
     ]),
   ];
+  const hasRemarks = rows.some((row) => row.at(-1) !== '');
+  return hasRemarks ? rows : rows.map((row) => row.slice(0, -1));
 }
 
 function rowOf(lease: LeaseRow, nowMs: number): string[] {

@@ -35,6 +35,11 @@ x\ufffd[2J         -              -        -                  -            no le
   );
 });
 
+test('no column for remarks where there are none', () => {
+  const rows = leaseRows({ leases: [{ ...LEASE, own: false }], rejected: [] }, NOW);
+  assert.deepEqual(new Set(rows.map((row) => row.length)), new Set([5]));
+});
+
 const durations: readonly (readonly [milliseconds: number, shown: string])[] = [
   [86_400_000, '24 h 0 min'],
   [3_600_000, '1 h 0 min'],
