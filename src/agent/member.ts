@@ -53,7 +53,7 @@ export function noteConversion(member: Member): boolean {
   const current = following.table().leases.get(formatPrefix(own.subnet));
   if (current === undefined || current.revision <= own.revision) return false;
   if ((current.expiresAt === 'never') === (own.expiresAt === 'never')) return false;
-  member.own = { ...own, expiresAt: current.expiresAt };
+  member.own = current;
   return true;
 }
 

@@ -65,7 +65,7 @@ export function mayBeInUse({ attributes }: Lease, config: NetworkConfig | null):
 }
 
 /** The lease or rejected key that shares addresses with a subnet but is not its own key; null if there is none. */
-export function findOverlap({
+function findOverlap({
   leases,
   rejected,
   subnet,

@@ -62,7 +62,9 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
   const description = `etcd ${endpoints.map((endpoint) => endpoint.url).join(',')}`;
   const { username, password = '' } = options;
   const user: EtcdUser | null = username === undefined ? null : { username, password };
-  let members = endpoints.map((endpoint) => connect(endpoint, tls, user));
+  /** Whom etcd has taken us for last; null: nobody. */
+  let identity = user;
+  let members = endpoints.map((endpoint) => connect(endpoint, tls, identity));
   let last: Member | null = members.length === 1 ? (members[0] ?? null) : null;
   let isClosed = false;
 
@@ -114,15 +116,16 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
     // A call at the same time has met the same, and closed this connection.
     if (!members.includes(member)) return true;
     if (user === null) return false;
-    if (isAuthNotEnabled(error)) reconnect(null);
-    else if (isTokenOutdated(error) || isUserMissing(error)) reconnect(user);
+    if (isAuthNotEnabled(error)) identity = null;
+    else if (isTokenOutdated(error) || isUserMissing(error)) identity = user;
     else return false;
+    reconnect();
     return true;
   }
 
-  function reconnect(as: EtcdUser | null): void {
+  function reconnect(): void {
     for (const member of members) member.close();
-    members = endpoints.map((endpoint) => connect(endpoint, tls, as));
+    members = endpoints.map((endpoint) => connect(endpoint, tls, identity));
     last = members.length === 1 ? (members[0] ?? null) : null;
   }
 
