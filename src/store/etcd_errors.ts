@@ -77,7 +77,7 @@ export function etcdUnavailable(description: string, cause: unknown): TartanErro
   return new TartanError(
     'STORE_UNAVAILABLE',
     `${description} cannot be reached: ${reason}`,
-    'Check that etcd runs and that --etcd-endpoints names it, and try again.',
+    'Check that etcd runs and that --etcd-endpoints names it (http or https), and try again.',
     { cause },
   );
 }
@@ -107,7 +107,10 @@ function hintFor(error: unknown): string {
   return 'Look at etcd’s own log.';
 }
 
-/** Decoration taken off: gRPC's and etcd3's `EtcdError: 5 NOT_FOUND: etcdserver: …`, OpenSSL's `407D…:error:0A…:`. */
+/**
+ * Decoration taken off: gRPC's and etcd3's `EtcdError: 5 NOT_FOUND: etcdserver: …`, OpenSSL's `407D…:error:0A…:`, Node's
+ * advice to itself; and the time, with which the same error would be another one each time.
+ */
 function plainMessage(error: unknown): string {
   if (error instanceof GRPCDeadlineExceededError || isLate(error))
     return 'it does not answer in time';
@@ -117,5 +120,8 @@ function plainMessage(error: unknown): string {
     .replace(/\s+/g, ' ')
     .replace(/^(\w+: )?\d+ [A-Z_]+: /, '')
     .replace(/[0-9A-F]+:error:[0-9A-F]+:SSL routines:\w*:([^:]+):\S+( SSL alert number \d+)?/, '$1')
-    .replace(/ Resolution note: ?$/, '');
+    .replace(/ Resolution note: ?$/, '')
+    .replace(/^No connection established\. Last error: (Error: )?(.+?)\.?$/, '$2')
+    .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/, '')
+    .replace(/; if the root CA is installed locally, try .*$/, '');
 }

@@ -49,6 +49,33 @@ for (const [error, hint] of refusals) {
   });
 }
 
+const shown: readonly (readonly [said: string, shown: string])[] = [
+  [
+    'Last error: Failed to connect (2026-11-21T12:23:43.832Z).',
+    'cannot be reached: Failed to connect',
+  ],
+  [
+    'Last error: Error: connect ECONNREFUSED 127.0.0.1:1.',
+    'cannot be reached: connect ECONNREFUSED 127.0.0.1:1',
+  ],
+  [
+    'Last error: ssl/tls alert bad certificate alert number 42 (2026-11-21T12:23:43.063Z).',
+    'no secure connection: ssl/tls alert bad certificate alert number 42',
+  ],
+  [
+    'Last error: Error: unable to verify the first certificate; if the root CA is installed locally, try running Node.js with --use-system-ca.',
+    'no secure connection: unable to verify the first certificate',
+  ],
+];
+
+for (const [said, end] of shown) {
+  test(`without what changes each time or is for others: ${end}`, () => {
+    const text = `14 UNAVAILABLE: No connection established. ${said} Resolution note: `;
+    const { message } = etcdUnavailable(ETCD, new GRPCUnavailableError(text));
+    assert.ok(message.endsWith(end), message);
+  });
+}
+
 test('what gRPC does not repeat is not shown either', () => {
   const mute = new GRPCUnavailableError(
     '14 UNAVAILABLE: No connection established. Last error: null. Resolution note: ',
