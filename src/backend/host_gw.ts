@@ -9,7 +9,7 @@ import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath, type FastPath, noFastPath } from './fast_path.ts';
 import { numberSubnets } from './numbering.ts';
 import { onLink } from './on_link.ts';
-import { routesByUnderlay, warnOfRivals } from './underlay_routes.ts';
+import { deviceWith, routesByUnderlay, warnOfRivals } from './underlay_routes.ts';
 
 export const hostGw: Backend = {
   type: 'host-gw',
@@ -59,8 +59,8 @@ function desired(
 }
 
 /**
- * Without a common layer 2 there is no way to a peer; no route may take the host's own addresses away; and outside the
- * network, a route could not be told from another network's.
+ * Without a common layer 2 there is no way to a peer; no route may take the host's own addresses or pods away; and outside
+ * the network, a route could not be told from another network's.
  */
 function sortOut(peers: readonly Lease[], node: Node, network: Prefix) {
   const isOnLink = onLink(node);
@@ -71,7 +71,12 @@ function sortOut(peers: readonly Lease[], node: Node, network: Prefix) {
   for (const peer of peers) {
     const { publicIp } = peer.attributes;
     const subnet = formatPrefix(peer.subnet);
-    if (own.some((number) => prefixContains(peer.subnet, number))) {
+    const here = deviceWith(subnet, node);
+    if (here !== null) {
+      failures.push(
+        `left out ${subnet} of ${publicIp}: it is on this host's own ${here}; remove the address there if its pods are gone`,
+      );
+    } else if (own.some((number) => prefixContains(peer.subnet, number))) {
       failures.push(`left out ${subnet} of ${publicIp}: an address of this host lies in it`);
     } else if (!prefixContains(network, peer.subnet.address)) {
       failures.push(

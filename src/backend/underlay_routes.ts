@@ -13,6 +13,18 @@ export function routesByUnderlay(
   });
 }
 
+/**
+ * The device of this host that a subnet is on, such as a bridge with pods: a route via another host would cut them off.
+ * @returns null: it is on none, or on the underlay itself
+ */
+export function deviceWith(subnet: string, { routes, interface: underlay }: Node): string | null {
+  const own = (routes ?? []).find(
+    ({ destination, via, device }) =>
+      destination === subnet && via === null && device !== '' && device !== underlay.name,
+  );
+  return own?.device ?? null;
+}
+
 /** Routes of other people's whose place ours take, as flannel's do. */
 export function warnOfRivals(routes: readonly Route[], { routes: others }: Node): string[] {
   const rivals = new Map(

@@ -16,7 +16,7 @@ import { decideFastPath } from './fast_path.ts';
 import { numberSubnets } from './numbering.ts';
 import { onLink } from './on_link.ts';
 import { planRoutes, routeInto } from './overlay_routes.ts';
-import { routesByUnderlay, warnOfRivals } from './underlay_routes.ts';
+import { deviceWith, routesByUnderlay, warnOfRivals } from './underlay_routes.ts';
 import { kernelMode } from './vxlan_kernel.ts';
 
 /** Takes the outer headers off before GRO sees the packet. */
@@ -163,7 +163,9 @@ function findDirect(
   const isOnLink = onLink(node);
   const direct = peers.filter(
     ({ subnet, attributes: { publicIp } }) =>
-      prefixContains(network, subnet.address) && isOnLink(publicIp),
+      prefixContains(network, subnet.address) &&
+      isOnLink(publicIp) &&
+      deviceWith(formatPrefix(subnet), node) === null,
   );
   return new Map(direct.map((lease) => [formatPrefix(lease.subnet), lease]));
 }

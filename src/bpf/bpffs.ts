@@ -104,7 +104,7 @@ export function removeIfEmpty(path: string): boolean {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return true;
-    if (code === 'ENOTEMPTY' || code === 'EBUSY' || code === 'EPERM') return false;
+    if (['ENOTEMPTY', 'EBUSY', 'EPERM', 'EROFS'].includes(code ?? '')) return false;
     throw error;
   }
 }

@@ -55,6 +55,18 @@ test('a host, whole', () => {
   );
 });
 
+test('a subnet that is on a device of this host stays there', () => {
+  const bridge = { destination: '10.5.7.0/24', via: null, device: 'cni0', metric: 0 };
+  const dropped = { ...bridge, destination: '10.5.8.0/24', device: '' };
+  const host = { ...node, routes: [...(node.routes ?? []), bridge, dropped] };
+  const leases = [lease('10.5.7.0/24'), lease('10.5.8.0/24')];
+  const { routes, failures } = hostGw.desired(config, host, own, leases);
+  assert.deepEqual(routes, [routeTo('10.5.8.0/24', '192.168.64.8')]);
+  assert.deepEqual(failures, [
+    "left out 10.5.7.0/24 of 192.168.64.7: it is on this host's own cni0; remove the address there if its pods are gone",
+  ]);
+});
+
 test('the lease says no more than the PublicIP, and pods send what the underlay carries', () => {
   assert.deepEqual(
     hostGw.attributes(config, node, null, () => assert.fail('there is no MAC')),
