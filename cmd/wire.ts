@@ -6,6 +6,7 @@ import type { EndpointWorld } from '../src/agent/endpoint_sync.ts';
 import { interruptible } from '../src/agent/interrupt.ts';
 import { requireCapabilities } from '../src/agent/privilege.ts';
 import { networkNamespaceInode } from '../src/agent/state_file.ts';
+import { HOOK_LIMIT_SECONDS, type SubnetHook } from '../src/agent/subnet_change.ts';
 import type { MemberSettings, Places, World } from '../src/agent/world.ts';
 import type { Options } from '../src/cli/options.ts';
 import { TartanError } from '../src/errors.ts';
@@ -98,7 +99,8 @@ export async function openWorld(context: Context): Promise<World> {
     import('../src/backend/table.ts'),
   ]);
   const { log, signal } = context;
-  return { store, kernel, host: hostReader, lockFile, log, signal, backendFor, now: Date.now };
+  const clocks = { now: Date.now, elapsed: () => performance.now() };
+  return { store, kernel, host: hostReader, lockFile, log, signal, backendFor, ...clocks };
 }
 
 /** Absolute: what is remembered holds wherever the next command runs. */
@@ -118,7 +120,13 @@ export function memberSettingsOf(options: Options): MemberSettings {
     attach: { by: options.attach, force: options.force },
     renewMarginSeconds: options['subnet-lease-renew-margin'] * 60,
     dataplane: options.dataplane,
+    onSubnetChange: hookOf(options['on-subnet-change']),
   };
+}
+
+function hookOf(command: string | null): SubnetHook | null {
+  if (command === null) return null;
+  return { command, environment: process.env, limitSeconds: HOOK_LIMIT_SECONDS };
 }
 
 /** News of the host's network, until the context's signal aborts. */

@@ -64,6 +64,15 @@ export async function join(host: Host, ...args: readonly string[]): Promise<Join
   return parseReport(await host.tartan(['join', ...args]));
 }
 
+/** A join that takes another subnet than subnet.env has, and says so. */
+export async function joinElsewhere(host: Host): Promise<JoinReport> {
+  const { stdout, stderr } = await host.tartan(['join']);
+  const report: JoinReport = JSON.parse(stdout);
+  const said = `the subnet of this host is ${report.subnet}, no longer ${report.formerSubnet}`;
+  assert(stderr.includes(said), stderr);
+  return report;
+}
+
 export async function teardown(host: Host, ...args: readonly string[]): Promise<TeardownReport> {
   return parseReport(await host.tartan(['teardown', ...args]));
 }

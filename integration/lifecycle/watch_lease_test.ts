@@ -9,6 +9,7 @@ import {
   hostsOf,
   initConfig,
   join,
+  joinElsewhere,
   lacks,
   peersInKernel,
   readSubnetEnv,
@@ -54,8 +55,8 @@ describe('a lease and its watch', { skip: NO_ETCD }, () => {
     const { subnet } = await join(a);
     const other = `{"PublicIP":"192.168.77.99","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:09"}}`;
     await lab.etcd?.ctl(['put', keyOf(subnet)], { input: other });
-    const report = await join(a);
-    assert.notEqual(report.subnet, subnet);
+    const report = await joinElsewhere(a);
+    assert.deepEqual([report.subnet !== subnet, report.formerSubnet], [true, subnet]);
     await assertWhole(lab, a, report);
     assert.equal((await join(a)).changed, false);
   });
@@ -68,6 +69,7 @@ describe('a lease and its watch', { skip: NO_ETCD }, () => {
     assert.equal((await watching.event('lost')).subnet, subnet);
     const acquired = await watching.event('acquired');
     assert.notEqual(acquired.subnet, subnet);
+    assert.equal(acquired.formerSubnet, subnet);
     await waitFor('the new owner is a peer', () => peersInKernel(a)[subnet] === '192.168.77.99');
     assert.match(
       readSubnetEnv(a),

@@ -51,7 +51,7 @@ function parseEvents(stdout: string): WatchEvent[] {
     assert.match(event.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     assert(TYPES.includes(event.type), line);
     for (const key of Object.keys(event))
-      assert(['time', 'type', 'subnet', 'publicIp', 'message'].includes(key), line);
+      assert(['time', 'type', 'subnet', 'publicIp', 'formerSubnet', 'message'].includes(key), line);
     return event;
   });
 }

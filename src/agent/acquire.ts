@@ -2,10 +2,11 @@ import { TartanError } from '../errors.ts';
 import { allocate, CANDIDATE_WINDOW } from '../lease/allocate.ts';
 import type { NetworkConfig } from '../lease/config.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
-import { mayTakeOver, type Newcomer } from '../lease/ownership.ts';
+import { mayTakeOver, type Newcomer, ownsLease } from '../lease/ownership.ts';
 import { sameAttributes } from '../lease/peers.ts';
-import type { Prefix } from '../net/prefix.ts';
+import { type Prefix, prefixesEqual } from '../net/prefix.ts';
 import type { LeaseStore, Snapshot } from '../store/contract.ts';
+import { type Clocks, type Moment, readClocks } from './clocks.ts';
 import { isDue, LEASE_TTL_SECONDS } from './renewal.ts';
 
 /** Each lost race doubles the window: after 12, 400,000 candidates, more than any network has nodes. */
@@ -17,12 +18,18 @@ export interface LeaseRequest extends Newcomer {
   /** From subnet.env of an earlier life. */
   readonly previousSubnet: Prefix | null;
   readonly renewMarginSeconds: number;
+  /**
+   * The host remembers no join. A lease that it takes over is written then, also if nothing in it changes: if another
+   * node has the same PublicIP, that one hears of it.
+   */
+  readonly isFirst?: boolean;
   /** What the node publishes, given the lease that it holds already. */
   offer(earlier: Lease | null): LeaseAttributes;
   /** Called before a lease is written: whatever happens from then on, teardown can find it. */
   announce?(subnet: Prefix, attributes: LeaseAttributes): Promise<void>;
-  /** ms since the epoch. */
-  now(): number;
+  readonly clocks: Clocks;
+  /** What `allocate` picks by; a random whole number from 0 to below `limit`. */
+  random?(limit: number): number;
 }
 
 /** What is to be done to hold a lease, decided on one snapshot. */
@@ -32,6 +39,8 @@ export interface LeasePlan {
   readonly attributes: LeaseAttributes;
   /** The lease that is held already; null if one is to be created. */
   readonly held: Lease | null;
+  /** When that was read. */
+  readonly learnt: Moment;
   /** Own leases of an earlier config, which do not fit any more. */
   readonly remove: readonly Lease[];
   readonly snapshot: Snapshot;
@@ -39,9 +48,13 @@ export interface LeasePlan {
 
 export interface AcquiredLease {
   readonly lease: Lease;
+  /** When the store told of its end. */
+  readonly learnt: Moment;
   readonly action: LeasePlan['action'];
   /** Whether anything was written to the store. */
   readonly changed: boolean;
+  /** As it was before this node wrote it; null if it is new. */
+  readonly earlier: Lease | null;
   /** Everybody's leases, read after this node's was there. */
   readonly snapshot: Snapshot;
 }
@@ -54,34 +67,40 @@ export async function planLease(
   const { store, config, previousSubnet, renewMarginSeconds } = request;
   const snapshot = await store.list();
   const { leases, rejected } = snapshot;
-  const { publicIp, former = null } = request;
+  const { publicIp, vtepMac = null, remembered = null, random } = request;
   const choice = allocate({
     config,
     leases,
     rejected,
     previousSubnet,
     publicIp,
-    former,
+    vtepMac,
+    remembered,
     window,
+    ...(random && { random }),
   });
   const { remove } = choice;
   if (choice.kind === 'create') {
     const attributes = request.offer(null);
-    return { action: 'create', subnet: choice.subnet, attributes, held: null, remove, snapshot };
+    const { subnet } = choice;
+    const learnt = readClocks(request.clocks);
+    return { action: 'create', subnet, attributes, held: null, learnt, remove, snapshot };
   }
   // A list does not tell when a lease ends.
   const { subnet } = choice.lease;
   const current = await store.get(subnet);
+  const learnt = readClocks(request.clocks);
   const stillOwn = current !== null && mayTakeOver(current, request);
   // What is not there any more cannot be renewed: that is a lost race too, and noticed by the store.
   const held = stillOwn ? current : choice.lease;
   const attributes = request.offer(held);
   const good =
     stillOwn &&
+    !request.isFirst &&
     sameAttributes(attributes, held.attributes) &&
-    !isDue(held, renewMarginSeconds, request.now());
+    !isDue(held, renewMarginSeconds, learnt.wall);
   const action = good ? 'keep' : 'renew';
-  return { action, subnet, attributes, held, remove, snapshot };
+  return { action, subnet, attributes, held, learnt, remove, snapshot };
 }
 
 /**
@@ -98,7 +117,9 @@ export async function acquireLease(
     next ??= await planLease(request, CANDIDATE_WINDOW * 2 ** attempt);
     if (next.action !== 'keep') await request.announce?.(next.subnet, next.attributes);
     const lease = await carryOut(request.store, next);
-    if (lease !== null) return describe(request.store, next, lease);
+    const learnt = next.action === 'keep' ? next.learnt : readClocks(request.clocks);
+    const acquired = lease && (await describe(request.store, next, lease));
+    if (acquired !== null) return { ...acquired, learnt };
     next = undefined;
   }
   throw new TartanError(
@@ -118,9 +139,20 @@ async function carryOut(store: LeaseStore, plan: LeasePlan): Promise<Lease | nul
   return store.renew(held, plan.attributes, LEASE_TTL_SECONDS);
 }
 
-async function describe(store: LeaseStore, plan: LeasePlan, lease: Lease): Promise<AcquiredLease> {
+/** null: it is gone already. */
+async function describe(
+  store: LeaseStore,
+  plan: LeasePlan,
+  lease: Lease,
+): Promise<Omit<AcquiredLease, 'learnt'> | null> {
   const { action, remove } = plan;
+  const changed = action !== 'keep' || remove.length > 0;
+  const acquired = { lease, action, changed, earlier: plan.held };
+  if (action !== 'create') return { ...acquired, snapshot: plan.snapshot };
   // Of two nodes that join at once, the later one must see the earlier: so look again once the lease is there.
-  const snapshot = action === 'create' ? await store.list() : plan.snapshot;
-  return { lease, action, changed: action !== 'keep' || remove.length > 0, snapshot };
+  const snapshot = await store.list();
+  const isThere = snapshot.leases.some(
+    (found) => prefixesEqual(found.subnet, lease.subnet) && ownsLease(found, lease.attributes),
+  );
+  return isThere ? { ...acquired, snapshot } : null;
 }

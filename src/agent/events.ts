@@ -1,5 +1,6 @@
 import type { Lease } from '../lease/lease.ts';
-import { formatPrefix } from '../net/prefix.ts';
+import { formatPrefix, type Prefix, prefixesEqual } from '../net/prefix.ts';
+import { holderOf, leaseLost } from './renewal.ts';
 
 /** One line of `watch`. Keys may be added, never renamed. */
 export interface WatchEvent {
@@ -19,6 +20,8 @@ export interface WatchEvent {
     | 'error';
   readonly subnet?: string;
   readonly publicIp?: string;
+  /** Of `acquired`: the subnet that this host had before, where that was another. */
+  readonly formerSubnet?: string;
   readonly message?: string;
 }
 
@@ -65,4 +68,12 @@ export function createHerald(emit: (event: WatchEvent) => void, now: () => numbe
 /** What an event says of a lease. */
 export function leaseDetail({ subnet, attributes }: Lease): EventDetail {
   return { subnet: formatPrefix(subnet), publicIp: attributes.publicIp };
+}
+
+/** What `acquired` says: if the subnet is another now, also who has the former one. */
+export function acquiredDetail(lease: Lease, former: Prefix, leases: Iterable<Lease>): EventDetail {
+  const detail = leaseDetail(lease);
+  if (prefixesEqual(lease.subnet, former)) return detail;
+  const { message } = leaseLost(former, holderOf(leases, former));
+  return { ...detail, formerSubnet: formatPrefix(former), message };
 }

@@ -6,6 +6,7 @@ import { type LeasePlan, planLease } from './acquire.ts';
 import { type Converger, createConverger } from './converge.ts';
 import { chooseDataplane } from './dataplane.ts';
 import { withLock } from './lock.ts';
+import { holderOf, leaseLost } from './renewal.ts';
 import { desiredState, type Settled, settle } from './settle.ts';
 import {
   leavingNoTrace,
@@ -15,6 +16,7 @@ import {
   requireSameNamespace,
   statePath,
 } from './state_file.ts';
+import { runSubnetHook } from './subnet_change.ts';
 import { leaseRequest, type Survey, survey } from './survey.ts';
 import type { MemberSettings, World } from './world.ts';
 
@@ -33,6 +35,8 @@ export interface JoinReport {
   /** ISO 8601; null for a reservation, which never ends. */
   readonly leaseExpires: string | null;
   readonly peers: number;
+  /** The subnet that subnet.env had before; null: the same, or none. */
+  readonly formerSubnet: string | null;
   readonly changed: boolean;
 }
 
@@ -54,7 +58,9 @@ export interface JoinPreview {
 export async function join(world: World, settings: MemberSettings): Promise<JoinReport> {
   const work = async () => {
     const { found, converger, plan } = await preview(world, settings);
-    return reportOf(await settle(world, settings, found, converger, plan));
+    const settled = await settle(world, settings, found, converger, plan);
+    await tellOfChange(world, settings, settled);
+    return reportOf(settled);
   };
   const lock = lockPath(settings.stateDir, settings.network);
   return withLock(world.lockFile, lock, () => leavingNoTrace(settings, work));
@@ -98,7 +104,25 @@ function leaseOf({ held, subnet, attributes }: LeasePlan): Lease {
   return { subnet, attributes, expiresAt: 'unknown', revision: 0 };
 }
 
-function reportOf({ found, lease, desired, mtu, changed }: Settled): JoinReport {
+/** Pods have addresses of the former subnet: somebody must know. */
+async function tellOfChange(
+  { log, signal }: World,
+  { onSubnetChange }: MemberSettings,
+  { change, lease, snapshot }: Settled,
+): Promise<void> {
+  if (change === null) return;
+  const { former } = change;
+  const holder = holderOf(snapshot.leases, former);
+  const why = holder === null ? '' : `: ${leaseLost(former, holder).message}`;
+  log.warn(
+    `the subnet of this host is ${formatPrefix(lease.subnet)}, no longer ${formatPrefix(former)}${why}`,
+  );
+  if (onSubnetChange === null) return;
+  const failure = await runSubnetHook(onSubnetChange, change, signal);
+  if (failure !== null) log.warn(failure);
+}
+
+function reportOf({ found, lease, desired, mtu, change, changed }: Settled): JoinReport {
   const { config, node, backend } = found;
   return {
     network: formatPrefix(config.network),
@@ -111,6 +135,7 @@ function reportOf({ found, lease, desired, mtu, changed }: Settled): JoinReport 
     modeReason: desired.mode === 'kernel' ? node.dataplane.reason : null,
     leaseExpires: lease.expiresAt instanceof Date ? lease.expiresAt.toISOString() : null,
     peers: desired.reached,
+    formerSubnet: change && formatPrefix(change.former),
     changed,
   };
 }

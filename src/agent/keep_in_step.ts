@@ -10,11 +10,13 @@ import {
   publishesOther,
   reacquire,
   reconcile,
+  renewalIn,
   renewOwn,
   syncEndpoints,
   syncPeers,
+  takeNumbering,
+  tellOfWriter,
 } from './member.ts';
-import { renewAt } from './renewal.ts';
 import { createTask, type Task } from './task.ts';
 import { createWakeup } from './wakeup.ts';
 
@@ -33,15 +35,18 @@ export async function keepInStep(
   start: Snapshot,
 ): Promise<void> {
   const { world, settings, herald } = newcomer;
-  const { signal, now, log } = world;
+  const { signal, elapsed: now, log } = world;
   const wakeup = createWakeup();
 
   const following = follow(world.store, start, signal, {
     onUpdate(whole) {
       herald.recovery();
       member.resynced ||= whole;
-      if (!member.lost && following.hasLost(member.own)) lose();
+      member.heard = true;
+      if (!member.lost && following.hasLost(member.own, member.attributes)) lose();
+      if (!member.lost && whole) takeNumbering(member);
       if (!member.lost && noteConversion(member)) renewal.reschedule();
+      if (!member.lost) tellOfWriter(member);
       peers.request();
       wakeup.notify();
     },
@@ -72,7 +77,10 @@ export async function keepInStep(
     'acquisition',
     async () => {
       if (!member.lost) return;
+      member.heard = false;
       await reacquire(member);
+      // What came meanwhile has not been compared with this one.
+      if (member.heard && following.hasLost(member.own, member.attributes)) lose();
       renewal.reschedule();
       peers.request();
     },
@@ -84,13 +92,18 @@ export async function keepInStep(
       await renewOwn(member);
       if (member.lost) acquisition.request();
     }),
-    () => (member.lost ? NEVER : renewAt(member.own, settings.renewMarginSeconds)),
+    () => {
+      if (member.lost) return NEVER;
+      return publishesOther(member) ? now() : now() + renewalIn(member);
+    },
   );
   const peers = task('peers', whileHeld(syncPeers), () => NEVER);
   const reconciliation = task(
     'reconciliation',
     whileHeld(async () => {
       await reconcile(member);
+      // The clock may have been set, or the machine have slept.
+      renewal.reschedule();
       if (publishesOther(member)) renewal.request();
     }),
     () => now() + settings.reconcileIntervalSeconds * 1000,

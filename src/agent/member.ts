@@ -1,14 +1,17 @@
 import type { Decision } from '../backend/contract.ts';
 import { messageOf, TartanError } from '../errors.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
+import { ownsLease } from '../lease/ownership.ts';
 import { type PeerChange, sameAttributes } from '../lease/peers.ts';
 import { formatPrefix } from '../net/prefix.ts';
+import { type Moment, readClocks } from './clocks.ts';
 import type { Converger } from './converge.ts';
 import { pruneEndpoints, surveyEndpointsOrWarn } from './endpoints.ts';
-import { type Herald, leaseDetail } from './events.ts';
+import { acquiredDetail, type Herald, leaseDetail } from './events.ts';
 import type { Following } from './follow.ts';
-import { renewLease } from './renewal.ts';
+import { leaseLost, renewIn, renewLease } from './renewal.ts';
 import { announceSubnet, desiredState, rememberMember, settle } from './settle.ts';
+import type { SubnetChange } from './subnet_change.ts';
 import { offerOf, type Survey, survey, surveyNode } from './survey.ts';
 import type { WatchSettings, WatchWorld } from './world.ts';
 
@@ -22,6 +25,16 @@ export interface Member {
   found: Survey;
   /** The lease that is, or was last, this host's. */
   own: Lease;
+  /** When the end of that was learnt. */
+  learnt: Moment;
+  /** Whether a write of this host's may be on its way, or done without an answer. */
+  writing: boolean;
+  /** The store has told something since the last attempt to take a lease began. */
+  heard: boolean;
+  /** Revision up to which it is known who wrote the lease. */
+  considered: number;
+  /** Runs the user's command when the subnet has become another. */
+  readonly tellChange: (change: SubnetChange | null) => void;
   /** What the next renewal publishes. */
   attributes: LeaseAttributes;
   /** The lease is gone, and no other one is there yet. */
@@ -36,12 +49,27 @@ export interface Member {
   readonly pending: PeerChange[];
 }
 
+function hold(member: Member, lease: Lease, learnt: Moment): void {
+  member.own = lease;
+  member.learnt = learnt;
+  member.writing = false;
+}
+
+/** In how many ms the lease is to be renewed. */
+export function renewalIn({ own, learnt, world, settings }: Member): number {
+  return renewIn(own, settings.renewMarginSeconds, learnt, readClocks(world));
+}
+
 /** Takes note that the lease is another node's, or nobody's. */
 export function loseLease(member: Member): void {
   if (member.lost) return;
-  member.pending.push(...member.following.takeChanges(member.own));
+  const { own, following, herald } = member;
+  member.pending.push(...following.takeChanges(own));
   member.lost = true;
-  member.herald.tell('lost', leaseDetail(member.own));
+  const current = following.table().leases.get(formatPrefix(own.subnet)) ?? null;
+  const isKnown = current !== null && !ownsLease(current, own.attributes);
+  const { message } = leaseLost(own.subnet, isKnown ? current : null);
+  herald.tell('lost', { ...leaseDetail(own), message });
 }
 
 /**
@@ -59,22 +87,53 @@ export function noteConversion(member: Member): boolean {
 
 /** Takes a lease again after one was lost. */
 export async function reacquire(member: Member): Promise<void> {
-  const { world, settings, converger, following, herald } = member;
+  const { world, settings, converger, following, herald, own: former } = member;
   member.found = await survey(world, settings, converger, member.found.node.dataplane);
+  member.writing = true;
   const settled = await settle(world, settings, member.found, converger);
-  member.own = settled.lease;
+  hold(member, settled.lease, settled.learnt);
   member.attributes = settled.lease.attributes;
   member.lost = false;
   following.takeSnapshot(settled.snapshot);
   herald.recovery();
-  herald.tell('acquired', leaseDetail(member.own));
+  herald.tell('acquired', acquiredDetail(member.own, former.subnet, settled.snapshot.leases));
+  member.tellChange(settled.change);
+}
+
+/**
+ * Takes over where the lease stands in what was told anew: a store that was restored from a backup counts its revisions
+ * anew, and what comes next could not be compared with the old one.
+ */
+export function takeNumbering(member: Member): void {
+  const { own, following } = member;
+  const found = following.table().leases.get(formatPrefix(own.subnet));
+  if (found === undefined || found.revision >= own.revision) return;
+  member.considered = Math.max(member.considered, own.revision);
+  member.own = { ...own, revision: found.revision };
+}
+
+/** Tells if somebody else has written this host's lease and left it to this host: its double, perhaps. */
+export function tellOfWriter(member: Member): void {
+  const { own, following, herald, writing, considered } = member;
+  const written = following.writtenSince(own);
+  if (written === null || written.revision <= considered || writing) return;
+  member.considered = written.revision;
+  // A person has made it a reservation, or an end of one.
+  if ((written.expiresAt === 'never') !== (own.expiresAt === 'never')) return;
+  const { publicIp } = own.attributes;
+  herald.tell('error', {
+    ...leaseDetail(own),
+    message: `somebody else has written the lease of ${formatPrefix(own.subnet)} in this host's name: another node that has the PublicIP ${publicIp} too, or a \`tartan renew\` beside this watch`,
+  });
 }
 
 /** Renews the lease, or notices that it is lost. */
 export async function renewOwn(member: Member): Promise<void> {
   const { world, settings, herald, own, attributes } = member;
+  member.writing = true;
   try {
-    member.own = await renewLease(world.store, own.subnet, own.attributes, attributes);
+    const lease = await renewLease(world.store, own.subnet, own.attributes, attributes);
+    hold(member, lease, readClocks(world));
   } catch (error) {
     if (!(error instanceof TartanError) || error.code !== 'LEASE_LOST') throw error;
     world.log.warn(messageOf(error));

@@ -1,8 +1,9 @@
 import { TartanError } from '../errors.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import { type Identity, ownsLease } from '../lease/ownership.ts';
-import { formatPrefix, type Prefix } from '../net/prefix.ts';
+import { formatPrefix, type Prefix, prefixesEqual } from '../net/prefix.ts';
 import type { LeaseStore } from '../store/contract.ts';
+import type { Moment } from './clocks.ts';
 
 /** How long a lease lasts, as flannel has it: 24 h. */
 export const LEASE_TTL_SECONDS = 86_400;
@@ -25,6 +26,16 @@ export function renewAt(lease: Lease, marginSeconds: number): number {
 }
 
 /**
+ * In how many ms the lease is to be renewed. Its end is known by the wall clock of the moment in which it was learnt. A
+ * clock that was set back since must not put the renewal off, nor must a sleep: whichever clock is there first counts.
+ */
+export function renewIn(lease: Lease, marginSeconds: number, learnt: Moment, now: Moment): number {
+  const byWall = renewAt(lease, marginSeconds) - now.wall;
+  const bySteady = renewAt(lease, marginSeconds) - learnt.wall - (now.steady - learnt.steady);
+  return Math.min(byWall, bySteady);
+}
+
+/**
  * Renews the lease if it still is the identity's: read, compare the owner, write against the revision that was read.
  * @param attributes what to publish from now on; null: what is published already
  * @throws TartanError `LEASE_LOST` saying who has it now
@@ -37,7 +48,11 @@ export async function renewLease(
 ): Promise<Lease> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const current = await store.get(subnet);
-    if (current === null || !ownsLease(current, identity)) throw leaseLost(subnet, current);
+    // What is to be published may be there already: written by a try whose answer was lost.
+    const isOwn =
+      current !== null &&
+      (ownsLease(current, identity) || (attributes !== null && ownsLease(current, attributes)));
+    if (!isOwn) throw leaseLost(subnet, current);
     const renewed = await store.renew(current, attributes ?? current.attributes, LEASE_TTL_SECONDS);
     if (renewed !== null) return renewed;
   }
@@ -46,6 +61,12 @@ export async function renewLease(
     `the lease of ${formatPrefix(subnet)} changed ${ATTEMPTS} times while it was being renewed`,
     'Run it again; if it keeps happening, another process renews the same lease.',
   );
+}
+
+/** Who has a subnet's lease; null: nobody. */
+export function holderOf(leases: Iterable<Lease>, subnet: Prefix): Lease | null {
+  for (const lease of leases) if (prefixesEqual(lease.subnet, subnet)) return lease;
+  return null;
 }
 
 /** The error that says who has the subnet now. */

@@ -1,6 +1,7 @@
 import type { Decision } from '../backend/contract.ts';
 import type { Lease, LeaseAttributes, RejectedKey } from '../lease/lease.ts';
-import { formatSubnetEnv } from '../lease/subnet_env.ts';
+import { type Remembered, rememberAttempt, rivalsOf } from '../lease/ownership.ts';
+import { formatSubnetEnv, type SubnetEnv } from '../lease/subnet_env.ts';
 import { formatPrefix, type Prefix, prefixesEqual } from '../net/prefix.ts';
 import { type AcquiredLease, acquireLease, type LeasePlan } from './acquire.ts';
 import { writeAtomically } from './atomic_file.ts';
@@ -11,6 +12,7 @@ import { warnOfForwarding } from './forwarding.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import type { Log } from './log.ts';
 import { networkNamespaceInode, statePath, writeState } from './state_file.ts';
+import type { SubnetChange } from './subnet_change.ts';
 import { leaseRequest, offerOf, type Survey } from './survey.ts';
 import type { MemberSettings, World } from './world.ts';
 
@@ -24,8 +26,15 @@ export function peersOf(leases: Iterable<Lease>, own: Lease): Lease[] {
 /** What the host is to look like with this lease and these others. */
 export function desiredState(found: Survey, own: Lease, leases: Iterable<Lease>): Decision {
   const { backend, config, node, formerNetwork } = found;
-  const decision = backend.desired(config, node, own, peersOf(leases, own));
-  return formerNetwork === undefined ? decision : { ...decision, formerNetwork };
+  const peers = peersOf(leases, own);
+  const decision = backend.desired(config, node, own, peers);
+  const rivals = rivalsOf(own, peers).map(describeRival);
+  const failures = [...(decision.failures ?? []), ...rivals];
+  return { ...decision, failures, ...(formerNetwork !== undefined && { formerNetwork }) };
+}
+
+function describeRival({ subnet, attributes: { publicIp, vxlan } }: Lease): string {
+  return `two nodes have the PublicIP ${publicIp}: this one, and the one with ${formatPrefix(subnet)} (VTEP ${vxlan?.vtepMac}); give one of them another --public-ip, or remove its lease if it is gone`;
 }
 
 export interface Settled extends AcquiredLease {
@@ -34,6 +43,8 @@ export interface Settled extends AcquiredLease {
   readonly desired: Decision;
   /** MTU of the pods. */
   readonly mtu: number;
+  /** The subnet has become another than subnet.env said; null: it has not, or there was none. */
+  readonly change: SubnetChange | null;
 }
 
 /**
@@ -51,12 +62,17 @@ export async function settle(
   const request = await leaseRequest(world, settings, found);
   let remembered = false;
   const announce = async (subnet: Prefix, attributes: LeaseAttributes) => {
-    const written = await rememberMember(world, settings, found, { subnet, attributes });
+    const { publicIp, vxlan } = attributes;
+    const attempt =
+      vxlan &&
+      rememberAttempt(request.remembered ?? null, { subnet, publicIp, vtepMac: vxlan.vtepMac });
+    const written = await rememberMember(world, settings, found, { subnet, attributes }, attempt);
     remembered ||= written;
   };
   const acquired = await acquireLease({ ...request, announce }, plan);
   const { lease, snapshot } = acquired;
   warnOfRejected(world.log, snapshot.rejected);
+  warnOfTakeover(world.log, acquired, request.remembered ?? null);
   await warnOfForwarding(world.host, found.node.interface.name, world.log);
   const warned = new Set<string>();
   const desire = (survey: Survey) => {
@@ -72,7 +88,7 @@ export async function settle(
     return decision;
   };
   stopIfInterrupted(world.signal);
-  await announce(lease.subnet, lease.attributes);
+  remembered = (await rememberMember(world, settings, found, lease)) || remembered;
   const {
     found: used,
     desired,
@@ -82,8 +98,9 @@ export async function settle(
   const pruned = await pruneEndpoints(world, settings);
   const { mtu } = offerOf(found, lease);
   const announced = await announceSubnet(settings, found, lease, mtu);
+  const change = changeOf(request.previousSubnet, subnetEnvOf(found, lease, mtu));
   const changed = acquired.changed || remembered || ops.length > 0 || pruned || announced;
-  return { ...acquired, found: used, desired, mtu, changed };
+  return { ...acquired, found: used, desired, mtu, change, changed };
 }
 
 /** What was asked for, and has no meaning where no program is attached. */
@@ -92,13 +109,19 @@ function warnOfAttach({ attach: { by } }: MemberSettings, { dataplane, mode }: D
   return [`--attach ${by} does nothing in ${mode} mode here: there are no programs to attach`];
 }
 
-/** Writes what teardown and renew must know. @returns whether it changed */
+/**
+ * Writes what teardown and renew must know.
+ * @param attempt while the lease is not written yet
+ * @returns whether it changed
+ */
 export async function rememberMember(
   world: World,
   settings: MemberSettings,
   found: Survey,
   own: Pick<Lease, 'subnet' | 'attributes'>,
+  attempt?: Remembered,
 ): Promise<boolean> {
+  const before = attempt?.before;
   return writeState(statePath(settings.stateDir, settings.network), {
     networkNamespace: await networkNamespaceInode(),
     backend: found.backend.type,
@@ -107,6 +130,9 @@ export async function rememberMember(
     subnet: formatPrefix(own.subnet),
     publicIp: own.attributes.publicIp,
     vtepMac: own.attributes.vxlan?.vtepMac ?? null,
+    ...(before !== undefined && {
+      before: before.map((self) => ({ ...self, subnet: formatPrefix(self.subnet) })),
+    }),
     bpffs: settings.bpffs,
     store: world.store.description,
     subnetFile: settings.subnetFile,
@@ -116,17 +142,40 @@ export async function rememberMember(
 /** Writes subnet.env. @returns whether it changed */
 export function announceSubnet(
   { subnetFile }: MemberSettings,
-  { config }: Survey,
+  found: Survey,
   own: Lease,
   mtu: number,
 ): Promise<boolean> {
-  const { network } = config;
-  const text = formatSubnetEnv({ network, subnet: own.subnet, mtu, ipMasq: false });
-  return writeAtomically(subnetFile, text, 0o644);
+  return writeAtomically(subnetFile, formatSubnetEnv(subnetEnvOf(found, own, mtu)), 0o644);
+}
+
+function subnetEnvOf({ config: { network } }: Survey, { subnet }: Lease, mtu: number): SubnetEnv {
+  return { network, subnet, mtu, ipMasq: false };
+}
+
+function changeOf(former: Prefix | null, current: SubnetEnv): SubnetChange | null {
+  return former === null || prefixesEqual(former, current.subnet) ? null : { former, current };
 }
 
 /** A key that is no lease is left alone, but somebody should know. */
 function warnOfRejected(log: Log, rejected: readonly RejectedKey[]): void {
   for (const { key, reason } of rejected)
     log.warn(`skipped ${key} in the store: ${reason}`, { key });
+}
+
+/** Whoever had the lease under this PublicIP may be gone, or be there still: the store cannot tell. */
+function warnOfTakeover(
+  log: Log,
+  { lease, earlier }: AcquiredLease,
+  remembered: Remembered | null,
+): void {
+  if (earlier === null || earlier.attributes.publicIp !== lease.attributes.publicIp) return;
+  const before = earlier.attributes.vxlan?.vtepMac;
+  const now = lease.attributes.vxlan?.vtepMac;
+  const selves = remembered === null ? [] : [remembered.self, ...(remembered.before ?? [])];
+  const own = [now, ...selves.map(({ vtepMac }) => vtepMac)];
+  if (before === undefined || own.includes(before)) return;
+  log.warn(
+    `took over the lease of ${formatPrefix(lease.subnet)}, which the VTEP ${before} had under this PublicIP, ${lease.attributes.publicIp}: if another node has that address too, give one of them another --public-ip`,
+  );
 }

@@ -6,6 +6,13 @@ import { parsePrefix } from '../net/prefix.ts';
 import { readIfPresent, removeFile, writeAtomically } from './atomic_file.ts';
 import type { Log } from './log.ts';
 
+/** What of a host stands in its lease. */
+export interface Identification {
+  readonly subnet: string;
+  readonly publicIp: string;
+  readonly vtepMac: string | null;
+}
+
 /** What a host remembers of its join: enough to renew and to take everything down again. */
 export interface HostState {
   readonly version: 1;
@@ -21,6 +28,8 @@ export interface HostState {
   readonly publicIp: string;
   /** What the lease published beside the address; null where the backend has no VTEP. */
   readonly vtepMac: string | null;
+  /** Its lease may still say one of these, or nothing: the host has set out to write what stands above. Absent: it has. */
+  readonly before?: readonly Identification[];
   readonly bpffs: string;
   /** The store's description, without secrets. */
   readonly store: string;
@@ -77,7 +86,9 @@ function isWhole(state: Partial<HostState> | null): state is HostState {
   if (state?.version !== VERSION || typeof state.networkNamespace !== 'number') return false;
   const { subnet, publicIp, vtepMac, bpffs, store, subnetFile } = state;
   const texts = [subnet, publicIp, bpffs, store, subnetFile, vtepMac === null ? '' : vtepMac];
-  return texts.every((text) => typeof text === 'string') && isPrefix(subnet);
+  if (!texts.every((text) => typeof text === 'string') || !isPrefix(subnet)) return false;
+  const { before = [] } = state;
+  return Array.isArray(before) && before.every((one) => isPrefix(one?.subnet));
 }
 
 function isPrefix(text: string | undefined): boolean {

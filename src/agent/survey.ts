@@ -3,7 +3,7 @@ import { TartanError } from '../errors.ts';
 import type { HostReader } from '../kernel/contract.ts';
 import { type NetworkConfig, parseConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
-import type { FormerSelf } from '../lease/ownership.ts';
+import type { FormerSelf, Remembered } from '../lease/ownership.ts';
 import { parseSubnetEnv } from '../lease/subnet_env.ts';
 import { randomMac } from '../net/mac.ts';
 import { formatPrefix, type Prefix, parsePrefix } from '../net/prefix.ts';
@@ -16,7 +16,7 @@ import { fallBackOf } from './dataplane.ts';
 import { surveyEndpointsOrWarn } from './endpoints.ts';
 import { surveyNetfilter } from './netfilter.ts';
 import { requireApart } from './other_networks.ts';
-import { type HostState, readState, statePath } from './state_file.ts';
+import { type HostState, type Identification, readState, statePath } from './state_file.ts';
 import { findUnderlay } from './underlay.ts';
 import type { MemberSettings, World } from './world.ts';
 
@@ -133,24 +133,32 @@ export async function leaseRequest(
   settings: MemberSettings,
   found: Survey,
 ): Promise<LeaseRequest> {
+  const state = await readStateOrNull(settings);
   return {
     store: world.store,
     config: found.config,
     publicIp: found.node.publicIp,
-    former: await readFormerSelf(settings),
+    // A random one, where there is no device: it is nobody's.
+    vtepMac: offerOf(found, null).attributes.vxlan?.vtepMac ?? null,
+    remembered: rememberedOf(state),
+    isFirst: state === null,
     previousSubnet: await readPreviousSubnet(settings.subnetFile),
     renewMarginSeconds: settings.renewMarginSeconds,
     offer: (earlier) => offerOf(found, earlier).attributes,
-    now: world.now,
+    clocks: world,
   };
 }
 
 /** Without a VTEP there is nothing to know the node by once its PublicIP is another. */
-async function readFormerSelf(settings: MemberSettings): Promise<FormerSelf | null> {
-  const state = await readStateOrNull(settings);
-  if (state === null || state.vtepMac === null) return null;
-  const { subnet, publicIp, vtepMac } = state;
-  return { subnet: parsePrefix(subnet), publicIp, vtepMac };
+function rememberedOf(state: HostState | null): Remembered | null {
+  const self = state && selfOf(state);
+  if (state === null || self === null) return null;
+  if (state.before === undefined) return { self };
+  return { self, before: state.before.map(selfOf).filter((one) => one !== null) };
+}
+
+function selfOf({ subnet, publicIp, vtepMac }: Identification): FormerSelf | null {
+  return vtepMac === null ? null : { subnet: parsePrefix(subnet), publicIp, vtepMac };
 }
 
 /** A damaged one has been warned of. */

@@ -1,17 +1,15 @@
 import { TartanError } from '../errors.ts';
-import { ownsLease } from '../lease/ownership.ts';
 import { parseSubnetEnv } from '../lease/subnet_env.ts';
-import { formatPrefix, parsePrefix } from '../net/prefix.ts';
+import { formatPrefix } from '../net/prefix.ts';
 import type { Op } from '../plan/op.ts';
 import { type DesiredState, nothing } from '../plan/state.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import { readIfPresent, removeFile, removeUnfinished } from './atomic_file.ts';
 import { type Converger, createConverger } from './converge.ts';
 import { removeEndpointFile } from './endpoint_file.ts';
-import { leaveReservation } from './leave_reservation.ts';
+import { giveBackLease } from './give_back.ts';
 import { withLock } from './lock.ts';
 import { type FormerMember, recollect } from './recollect.ts';
-import { identityOf } from './renew.ts';
 import {
   leavingNoTrace,
   lockPath,
@@ -125,10 +123,7 @@ async function giveBack(world: TeardownWorld, member: FormerMember): Promise<boo
         `joined with ${member.store}, but the lease is looked for in ${store.description}`,
       );
     }
-    const lease = await store.get(parsePrefix(member.subnet));
-    if (lease === null || !ownsLease(lease, identityOf(member))) return false;
-    if (lease.expiresAt === 'never') return await leaveReservation(store, lease);
-    return await store.remove(lease);
+    return await giveBackLease(store, member);
   } catch (cause) {
     if (!(cause instanceof TartanError) || cause.code === 'INTERRUPTED') throw cause;
     throw new TartanError(

@@ -1,9 +1,11 @@
+import { parsePrefix, prefixesEqual } from '../net/prefix.ts';
 import { createConverger } from './converge.ts';
 import { chooseDataplane } from './dataplane.ts';
-import { createHerald, leaseDetail } from './events.ts';
+import { acquiredDetail, createHerald, leaseDetail } from './events.ts';
 import { keepInStep } from './keep_in_step.ts';
 import { withLock } from './lock.ts';
 import { requireJoined } from './renew.ts';
+import { holderOf, leaseLost } from './renewal.ts';
 import { settle } from './settle.ts';
 import {
   type HostState,
@@ -13,6 +15,7 @@ import {
   requireSameNamespace,
   statePath,
 } from './state_file.ts';
+import { createHookQueue } from './subnet_change.ts';
 import { survey } from './survey.ts';
 import type { WatchSettings, WatchWorld } from './world.ts';
 
@@ -42,11 +45,19 @@ async function start(world: WatchWorld, settings: WatchSettings, state: HostStat
   const surveyed = await survey(world, settings, converger, choice);
   const settled = await settle(world, settings, surveyed, converger);
   const { found, lease, action } = settled;
+  const tellChange = createHookQueue(settings.onSubnetChange, world.signal, (message) =>
+    herald.tell('error', { message }),
+  );
+  const { subnet, publicIp } = state;
+  const former = parsePrefix(subnet);
   if (action === 'create') {
-    herald.tell('lost', { subnet: state.subnet, publicIp: state.publicIp });
-    herald.tell('acquired', leaseDetail(lease));
+    const { message } = leaseLost(former, holderOf(settled.snapshot.leases, former));
+    herald.tell('lost', { subnet, publicIp, message });
   }
-  if (action === 'renew') herald.tell('renewed', leaseDetail(lease));
+  if (action === 'create' || !prefixesEqual(lease.subnet, former)) {
+    herald.tell('acquired', acquiredDetail(lease, former, settled.snapshot.leases));
+  } else if (action === 'renew') herald.tell('renewed', leaseDetail(lease));
+  tellChange(settled.change);
   for (const message of settled.desired.failures ?? []) herald.tell('error', { message });
   herald.tell('synced', { message: `${settled.desired.reached} peers` });
   await keepInStep(
@@ -59,6 +70,11 @@ async function start(world: WatchWorld, settings: WatchSettings, state: HostStat
       found,
       own: lease,
       attributes: lease.attributes,
+      learnt: settled.learnt,
+      writing: false,
+      heard: false,
+      considered: 0,
+      tellChange,
       lost: false,
       resynced: false,
       warnings: settled.desired.warnings,

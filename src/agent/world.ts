@@ -2,17 +2,19 @@ import type { Backend } from '../backend/contract.ts';
 import type { HostReader, Kernel } from '../kernel/contract.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import type { AttachChoice } from './attach_choice.ts';
+import type { Clocks } from './clocks.ts';
 import type { DataplaneOption } from './dataplane.ts';
 import type { WatchEvent } from './events.ts';
 import type { LockFile } from './lock.ts';
 import type { Log } from './log.ts';
+import type { SubnetHook } from './subnet_change.ts';
 import type { UnderlayChoice } from './underlay.ts';
 
 /** The name of the one network of a host, where only one is configured. */
 export const DEFAULT_NETWORK = 'default';
 
 /** Everything outside the process that the commands touch. */
-export interface World {
+export interface World extends Clocks {
   readonly store: LeaseStore;
   readonly kernel: Kernel;
   readonly host: HostReader;
@@ -22,8 +24,6 @@ export interface World {
   readonly signal: AbortSignal;
   /** @throws TartanError `CONFIG_INVALID` for a backend that is not built */
   backendFor(type: string): Backend;
-  /** ms since the epoch. */
-  now(): number;
 }
 
 /** Where a host's part of a network lies. */
@@ -41,6 +41,7 @@ export interface MemberSettings extends Places {
   readonly attach: AttachChoice;
   readonly renewMarginSeconds: number;
   readonly dataplane: DataplaneOption;
+  readonly onSubnetChange: SubnetHook | null;
 }
 
 export interface WatchSettings extends MemberSettings {

@@ -49,6 +49,12 @@ export const OPTIONS = {
     help: 'minutes before its end at which a lease is renewed, 1 to 1439',
     commands: NODE,
   },
+  'on-subnet-change': {
+    value: text('<command>'),
+    initial: null,
+    help: "shell command to run when this host's subnet has become another, with TARTAN_OLD_SUBNET, TARTAN_NEW_SUBNET and what is in subnet.env; ended after 30 s",
+    commands: NODE,
+  },
   'reconcile-interval': {
     value: integer('<seconds>', 1, 86_400),
     initial: 10,

@@ -15,15 +15,20 @@ export interface PreviousSubnet {
   readonly subnet: Prefix | null;
 }
 
-/** The file's text, byte for byte as flannel writes it: FLANNEL_SUBNET carries the subnet's first host address. */
-export function formatSubnetEnv({ network, subnet, mtu, ipMasq }: SubnetEnv): string {
-  return [
-    `FLANNEL_NETWORK=${formatPrefix(network)}`,
-    `FLANNEL_SUBNET=${formatIpv4(subnet.address + 1)}/${subnet.length}`,
-    `FLANNEL_MTU=${mtu}`,
-    `FLANNEL_IPMASQ=${ipMasq}`,
-    '',
-  ].join('\n');
+/** The file's text, byte for byte as flannel writes it. */
+export function formatSubnetEnv(subnetEnv: SubnetEnv): string {
+  const lines = Object.entries(subnetVariables(subnetEnv));
+  return lines.map(([name, value]) => `${name}=${value}\n`).join('');
+}
+
+/** Its variables, in flannel's order: FLANNEL_SUBNET carries the subnet's first host address. */
+export function subnetVariables({ network, subnet, mtu, ipMasq }: SubnetEnv) {
+  return {
+    FLANNEL_NETWORK: formatPrefix(network),
+    FLANNEL_SUBNET: `${formatIpv4(subnet.address + 1)}/${subnet.length}`,
+    FLANNEL_MTU: String(mtu),
+    FLANNEL_IPMASQ: String(ipMasq),
+  };
 }
 
 const VARIABLE = /^\s*(?:export\s+)?(\w+)\s*=\s*(["']?)(.*?)\2\s*$/;

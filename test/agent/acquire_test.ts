@@ -11,6 +11,8 @@ const OWN_IP = '192.168.64.3';
 const OWN = vxlanAttributes(OWN_IP, '02:00:00:00:00:03');
 const OTHER = vxlanAttributes('192.168.64.9', '02:00:00:00:00:09');
 
+const CLOCKS = { now: Date.now, elapsed: () => performance.now() };
+
 function requestOf({ store }: TestHost, rest: Partial<LeaseRequest> = {}): LeaseRequest {
   return {
     store,
@@ -19,7 +21,7 @@ function requestOf({ store }: TestHost, rest: Partial<LeaseRequest> = {}): Lease
     previousSubnet: null,
     renewMarginSeconds: 3600,
     offer: () => OWN,
-    now: Date.now,
+    clocks: CLOCKS,
     ...rest,
   };
 }
@@ -42,7 +44,10 @@ test('renews within the margin, and when it has other things to publish', async 
   await using host = await testHost();
   const { lease } = await acquireLease(requestOf(host));
   const almostOver = () => Date.now() + (LEASE_TTL_SECONDS - 3599) * 1000;
-  assert.equal((await planLease(requestOf(host, { now: almostOver }))).action, 'renew');
+  assert.equal(
+    (await planLease(requestOf(host, { clocks: { ...CLOCKS, now: almostOver } }))).action,
+    'renew',
+  );
   const newMac = vxlanAttributes(OWN_IP, '02:00:00:00:00:ff');
   const renewed = await acquireLease(requestOf(host, { offer: () => newMac }));
   assert.equal(renewed.action, 'renew');

@@ -28,6 +28,7 @@ test('takes a lease, converges, and announces the subnet last', async () => {
       modeReason: null,
       leaseExpires: '',
       peers: 0,
+      formerSubnet: null,
       changed: true,
     },
   );

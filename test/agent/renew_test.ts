@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { join } from '../../src/agent/join.ts';
 import { renew } from '../../src/agent/renew.ts';
-import { isDue, renewAt } from '../../src/agent/renewal.ts';
+import { isDue, renewAt, renewIn } from '../../src/agent/renewal.ts';
 import { statePath } from '../../src/agent/state_file.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import { leaseOf } from '../lease/samples.ts';
@@ -62,4 +62,19 @@ test('a lease is due within the margin, a reservation never', () => {
   const reserved = leaseOf('10.5.1.0/24', '1.1.1.1', { expiresAt: 'never' });
   assert.equal(isDue(reserved, 60, 40_000), false);
   assert.equal(renewAt(reserved, 60), Number.POSITIVE_INFINITY);
+});
+
+test('a clock that was set back does not put a renewal off, nor one that was set on or a sleep', () => {
+  const hour = 3_600_000;
+  const lease = leaseOf('10.5.1.0/24', '1.1.1.1', { expiresAt: new Date(124 * hour) });
+  const learnt = { wall: 100 * hour, steady: 7 * hour };
+  const after = (wall: number, steady: number) =>
+    renewIn(lease, 3600, learnt, { wall: (100 + wall) * hour, steady: (7 + steady) * hour }) / hour;
+  assert.equal(after(0, 0), 23);
+  assert.equal(after(10, 10), 13);
+  assert.equal(after(-24 + 10, 10), 13);
+  assert.equal(after(24 + 10, 10), -11);
+  assert.equal(after(10, 1), 13);
+  const reserved = leaseOf('10.5.1.0/24', '1.1.1.1', { expiresAt: 'never' });
+  assert.equal(renewIn(reserved, 3600, learnt, learnt), Number.POSITIVE_INFINITY);
 });

@@ -139,6 +139,24 @@ test('renews when due', async () => {
   assert(before && after && after.revision > before.revision);
 });
 
+test('renews when due, also if the clock was set back', async () => {
+  await using host = await testHost();
+  await join(host.world, host.settings);
+  let [ahead, passed] = [0, 0];
+  const rings = bell();
+  const world = {
+    now: () => Date.now() + ahead,
+    elapsed: () => performance.now() + passed,
+    hostChanged: rings.rings,
+  };
+  await using watching = await watchOn(host, world);
+  await watching.event(ofType('synced'));
+  ahead = -7 * 24 * 3600 * 1000;
+  passed = 23.5 * 3600 * 1000;
+  rings.ring();
+  await watching.event(ofType('renewed'));
+});
+
 test('a change of the host is noticed: a new address is published, a removed file written again', async () => {
   await using host = await testHost();
   await join(host.world, host.settings);

@@ -128,6 +128,7 @@ export async function testHost(changes: Partial<World> = {}): Promise<TestHost> 
       signal: controller.signal,
       backendFor,
       now: Date.now,
+      elapsed: () => performance.now(),
       ...changes,
     },
     settings: {
@@ -139,6 +140,7 @@ export async function testHost(changes: Partial<World> = {}): Promise<TestHost> 
       attach: { by: 'auto', force: false },
       renewMarginSeconds: 3600,
       dataplane: 'auto',
+      onSubnetChange: null,
     },
     async [Symbol.asyncDispose]() {
       controller.abort();

@@ -82,13 +82,13 @@ test('after a change of PublicIP, the lease of the last join is kept as long as 
     vtepMac: vxlan.vtepMac,
     ...rest,
   });
-  assert.deepEqual(decide({ leases, former: former() }), kept('10.3.4.0/24'));
+  assert.deepEqual(decide({ leases, remembered: { self: former() } }), kept('10.3.4.0/24'));
   for (const other of [
     { vtepMac: '02:00:00:00:00:08' },
     { publicIp: '1.1.1.2' },
     { subnet: parsePrefix('10.3.1.0/24') },
   ]) {
-    assert.deepEqual(decide({ leases, former: former(other) }).kind, 'create');
+    assert.deepEqual(decide({ leases, remembered: { self: former(other) } }).kind, 'create');
   }
 });
 
