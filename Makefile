@@ -82,6 +82,10 @@ test: setup ok tools vm-kernel ## everything: ok, integration tests in namespace
 test-kernel: setup tools $(TEST_TOOLS) vm-kernel ## what loads programs or speaks to the kernel, on another kernel, emulated (root)
 	@$(NODE) lab/vm/test_kernel.ts
 
+model: ## how nodes take and keep leases, with everything that can happen in between: minutes
+	@scripts/setup.sh modules
+	@$(NODE) --test --test-reporter=spec test/model/large.ts
+
 fuzz: bpf ## a million random packets through each BPF program: FUZZ_PACKETS=1000000 SEED=1 (root)
 	@$(NODE) --test integration/bpf/fuzz_test.ts
 
@@ -98,4 +102,4 @@ fmt: ## format and fix what can be fixed
 gen: bpf ## regenerate src/bpf/layouts.gen.ts from the objects' BTF
 	@$(NODE) scripts/gen_layouts.ts
 
-.PHONY: help setup bpf tools demo lab lab-shell lab-down vm vm-kernel ok test test-kernel fuzz bench fmt gen
+.PHONY: help setup bpf tools demo lab lab-shell lab-down vm vm-kernel ok test test-kernel model fuzz bench fmt gen
