@@ -5,7 +5,16 @@ import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { folderOf } from '../../lab/names.ts';
 import { type Fingerprint, fingerprint, storeBytes } from './fingerprint.ts';
-import { assertRefuses, CONFIG, hostsOf, initConfig, join, lacks, teardown } from './support.ts';
+import {
+  assertRefuses,
+  CONFIG,
+  hostsOf,
+  initConfig,
+  join,
+  joinElsewhere,
+  lacks,
+  teardown,
+} from './support.ts';
 
 const VXLAN = '"Backend":{"Type":"vxlan"}';
 
@@ -202,7 +211,8 @@ describe('a config that cannot be', { skip: lacks('etcd', 'etcdctl') }, () => {
     await initConfig(lab);
     const first = await join(a);
     await initConfig(lab, { ...CONFIG, Network: '10.9.0.0/16' });
-    const second = await join(a);
+    const second = await joinElsewhere(a);
+    assert.equal(second.formerSubnet, first.subnet);
     assert.match(second.subnet, /^10\.9\./);
     assert.equal((await join(a)).changed, false, 'all is done by the first join');
     assert.doesNotMatch(

@@ -28,7 +28,7 @@ const JOIN_KEYS = [
     'modeReason',
     'leaseExpires',
   ],
-  ...['peers', 'changed'],
+  ...['peers', 'formerSubnet', 'changed'],
 ];
 
 describe('the commands', { concurrency: 2 }, () => {
@@ -95,6 +95,7 @@ describe('the commands', { concurrency: 2 }, () => {
           mode: 'default',
           modeReason: null,
           peers: 0,
+          formerSubnet: null,
           changed: true,
         });
         const hours = (Date.parse(leaseExpires ?? '') - started) / 3_600_000;

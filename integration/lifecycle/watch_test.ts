@@ -65,7 +65,8 @@ describe('watch', { concurrency: 3 }, () => {
           'dev',
           'eth0',
         ]);
-        await join(b);
+        const { stderr } = await b.tartan(['join']);
+        assert.match(stderr, /took over the lease of .*which the VTEP .* had under this PublicIP/);
         const changed = await watching.event('changed');
         assert.equal(changed.subnet, subnet);
         await waitFor(
