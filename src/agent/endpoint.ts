@@ -14,7 +14,7 @@ import {
   type HostState,
   networkNamespaceInode,
   readState,
-  requireSameNamespace,
+  requireSamePlace,
   statePath,
 } from './state_file.ts';
 import type { Places } from './world.ts';
@@ -117,6 +117,6 @@ async function requireMember(places: Places): Promise<{ state: HostState; inode:
   const path = statePath(places.stateDir, places.network);
   const state = requireJoined(await readState(path), path);
   const inode = await networkNamespaceInode();
-  requireSameNamespace(state, inode, { path, bpffs: places.bpffs });
+  requireSamePlace(state, inode, { path, bpffs: places.bpffs, network: places.network });
   return { state, inode };
 }

@@ -13,7 +13,7 @@ import {
   lockPath,
   networkNamespaceInode,
   recallState,
-  requireSameNamespace,
+  requireSamePlace,
   statePath,
 } from './state_file.ts';
 import { runSubnetHook } from './subnet_change.ts';
@@ -85,7 +85,7 @@ async function preview(world: World, settings: MemberSettings): Promise<Preview>
   const { stateDir, network, bpffs } = settings;
   const path = statePath(stateDir, network);
   const state = await recallState(path, world.log);
-  requireSameNamespace(state, await networkNamespaceInode(), { path, bpffs });
+  requireSamePlace(state, await networkNamespaceInode(), { path, bpffs, network });
   const converger = createConverger(world.kernel, world.signal);
   // Both ask other processes: so at the same time. What stands in the way of both modes is told first.
   const choice = chooseDataplane(world.kernel, settings.dataplane);

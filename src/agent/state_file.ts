@@ -154,16 +154,28 @@ export async function networkNamespaceInode(): Promise<number> {
 }
 
 /**
- * Refuses to work on what was joined from another network namespace. Where the pins are the same, they tell more: whether
- * that namespace still uses them.
+ * Refuses to work on what was joined from another network namespace, or pinned elsewhere. Where the pins are the same,
+ * they tell more: whether that namespace still uses them.
  * @throws TartanError `PINS_FOREIGN`
  */
-export function requireSameNamespace(
+export function requireSamePlace(
   state: HostState | null,
   inode: number,
-  { path, bpffs }: { readonly path: string; readonly bpffs: string },
+  {
+    path,
+    bpffs,
+    network,
+  }: { readonly path: string; readonly bpffs: string; readonly network: string },
 ): void {
-  if (state === null || state.networkNamespace === inode || state.bpffs === bpffs) return;
+  if (state === null || state.bpffs === bpffs) return;
+  if (state.networkNamespace === inode) {
+    if (!existsSync(join(state.bpffs, 'tartan', network))) return;
+    throw new TartanError(
+      'PINS_FOREIGN',
+      `this host joined with --bpffs ${state.bpffs}, where its programs are pinned, and this is ${bpffs}`,
+      `Give --bpffs ${state.bpffs}, or run \`tartan teardown --bpffs ${state.bpffs}\` first.`,
+    );
+  }
   throw new TartanError(
     'PINS_FOREIGN',
     `${path} was written in network namespace ${state.networkNamespace}, and this is ${inode}`,

@@ -16,7 +16,7 @@ import {
   networkNamespaceInode,
   recallState,
   removeState,
-  requireSameNamespace,
+  requireSamePlace,
   statePath,
 } from './state_file.ts';
 import type { Places, World } from './world.ts';
@@ -97,7 +97,7 @@ async function examine(
 ): Promise<{ member: FormerMember | null; converger: Converger }> {
   const path = statePath(stateDir, network);
   const remembered = await recallState(path, world.log);
-  requireSameNamespace(remembered, await networkNamespaceInode(), { path, bpffs });
+  requireSamePlace(remembered, await networkNamespaceInode(), { path, bpffs, network });
   const converger = createConverger(world.kernel, world.signal);
   const member = remembered ?? (await recollect(await converger.observe(), subnetFile, world.host));
   return { member, converger };

@@ -12,7 +12,7 @@ import {
   lockPath,
   networkNamespaceInode,
   readState,
-  requireSameNamespace,
+  requireSamePlace,
   statePath,
 } from './state_file.ts';
 import { createHookQueue } from './subnet_change.ts';
@@ -29,7 +29,7 @@ export async function watch(world: WatchWorld, settings: WatchSettings): Promise
   const { stateDir, network, bpffs } = settings;
   const path = statePath(stateDir, network);
   const state = requireJoined(await readState(path), path);
-  requireSameNamespace(state, await networkNamespaceInode(), { path, bpffs });
+  requireSamePlace(state, await networkNamespaceInode(), { path, bpffs, network });
   try {
     const lock = lockPath(stateDir, network);
     await withLock(world.lockFile, lock, () => start(world, settings, state));
