@@ -1,4 +1,4 @@
-import type { Lease } from '../lease/lease.ts';
+import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import { ownsLease } from '../lease/ownership.ts';
 import { emptyPeers, type PeerChange, type PeerTable, reducePeers } from '../lease/peers.ts';
 import { formatPrefix, prefixesEqual } from '../net/prefix.ts';
@@ -11,8 +11,11 @@ export interface Following {
   takeSnapshot(snapshot: Snapshot): void;
   /** The changes since the last call, of other nodes only. */
   takeChanges(own: Lease): PeerChange[];
-  /** Whether the store is known to hold this lease no longer, or for another node. */
-  hasLost(own: Lease): boolean;
+  /**
+   * Whether the store is known to hold this lease no longer, or for another node.
+   * @param offered what is being published in the place of what it has
+   */
+  hasLost(own: Lease, offered?: LeaseAttributes): boolean;
   /** Settles when the following has ended; rejects if it cannot go on. */
   readonly ended: Promise<void>;
 }
@@ -74,11 +77,12 @@ export function follow(
       changes = [];
       return taken;
     },
-    hasLost(own) {
+    hasLost(own, offered = own.attributes) {
       // What is older than the lease knows nothing of it; but a store restored from a backup counts anew.
       if (table.revision < own.revision && !toldAnew) return false;
       const current = table.leases.get(formatPrefix(own.subnet));
-      return current === undefined || !ownsLease(current, own.attributes);
+      if (current === undefined) return true;
+      return !ownsLease(current, own.attributes) && !ownsLease(current, offered);
     },
   };
 }

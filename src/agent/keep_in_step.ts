@@ -40,7 +40,7 @@ export async function keepInStep(
     onUpdate(whole) {
       herald.recovery();
       member.resynced ||= whole;
-      if (!member.lost && following.hasLost(member.own)) lose();
+      if (!member.lost && following.hasLost(member.own, member.attributes)) lose();
       if (!member.lost && noteConversion(member)) renewal.reschedule();
       peers.request();
       wakeup.notify();
