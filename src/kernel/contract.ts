@@ -78,8 +78,8 @@ export interface HostNat {
 /** What the host looks like beside our own objects. Reads only; needs no privilege. */
 export interface HostReader {
   readInterfaces(): Promise<readonly HostInterface[]>;
-  /** Name of the interface that the IPv4 default route leaves by; null if there is no such route. */
-  defaultRouteInterface(): Promise<string | null>;
+  /** Names of the interfaces that IPv4 default routes of the main table leave by, the preferred one first. */
+  defaultRouteInterfaces(): Promise<readonly string[]>;
   /** The main table's routes that are not ours. */
   readRoutes(): Promise<readonly HostRoute[]>;
   /** Whether packets are routed on: what interfaces to come will do (net.ipv4.ip_forward), and what this one does. */
