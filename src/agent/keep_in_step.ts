@@ -14,12 +14,13 @@ import {
   syncEndpoints,
   syncPeers,
 } from './member.ts';
+import { createPace } from './pace.ts';
+import { relevanceOf } from './relevance.ts';
 import { renewAt } from './renewal.ts';
 import { createTask, type Task } from './task.ts';
 import { createWakeup } from './wakeup.ts';
 
-/** netlink tells of one change in several messages. */
-const HOST_CHANGE_PAUSE_MS = 50;
+const RECONCILIATION = 'reconciliation';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -87,12 +88,17 @@ export async function keepInStep(
     () => (member.lost ? NEVER : renewAt(member.own, settings.renewMarginSeconds)),
   );
   const peers = task('peers', whileHeld(syncPeers), () => NEVER);
+  using pace = createPace(() => {
+    reconciliation.hurry();
+    wakeup.notify();
+  });
+  const look = whileHeld(async () => {
+    await reconcile(member, RECONCILIATION);
+    if (publishesOther(member)) renewal.request();
+  });
   const reconciliation = task(
-    'reconciliation',
-    whileHeld(async () => {
-      await reconcile(member);
-      if (publishesOther(member)) renewal.request();
-    }),
+    RECONCILIATION,
+    () => pace.look(look),
     () => now() + settings.reconcileIntervalSeconds * 1000,
   );
 
@@ -111,10 +117,9 @@ export async function keepInStep(
     wakeup.notify();
   });
   endOfFollowing.catch(() => {}); // Awaited below, after the task that runs.
-  listen(world.hostChanged, () => {
-    reconciliation.request();
-    wakeup.notify();
-  }).catch((error: unknown) => log.warn(`no news of the host any more: ${messageOf(error)}`));
+  listen(newsOf(member), pace.heard).catch((error: unknown) => {
+    log.warn(`no news of the host any more: ${messageOf(error)}`);
+  });
   watchEndpointFile(settings, signal, () => {
     endpoints.request();
     wakeup.notify();
@@ -146,14 +151,17 @@ function isOutage(error: unknown): boolean {
   return error instanceof TartanError && error.code === 'STORE_UNAVAILABLE';
 }
 
-/** Calls back once for all that is told within a pause. */
-async function listen(changes: AsyncIterable<unknown>, onChange: () => void): Promise<void> {
-  let timer: NodeJS.Timeout | null = null;
-  for await (const _ of changes) {
-    timer ??= setTimeout(() => {
-      timer = null;
-      onChange();
-    }, HOST_CHANGE_PAUSE_MS);
-  }
-  if (timer !== null) clearTimeout(timer);
+function newsOf(member: Member): AsyncIterable<void> {
+  const { world, settings, following } = member;
+  const concerns = relevanceOf(() => ({
+    choice: settings.underlay,
+    found: member.found,
+    own: member.own,
+    leases: following.table().leases,
+  }));
+  return world.watchHost({ concerns, neighbors: member.found.node.dataplane.kind === 'kernel' });
+}
+
+async function listen(news: AsyncIterable<void>, onNews: () => void): Promise<void> {
+  for await (const _ of news) onNews();
 }
