@@ -1,16 +1,16 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning --max-semi-space-size=1
 import { watch } from '../src/agent/watch.ts';
 import { runCommand } from './run.ts';
-import { memberSettingsOf, openWorld, watchHost } from './wire.ts';
+import { memberSettingsOf, openMonitor, openWorld } from './wire.ts';
 
 export function main(argv: readonly string[]): Promise<never> {
   return runCommand('watch', argv, async (context) => {
     const { options, emit } = context;
     const world = await openWorld(context);
-    const hostChanged = await watchHost(context);
+    const watchHost = await openMonitor(context);
     const reconcileIntervalSeconds = options['reconcile-interval'];
     await watch(
-      { ...world, hostChanged, emit },
+      { ...world, watchHost, emit },
       { ...memberSettingsOf(options), reconcileIntervalSeconds },
     );
     return null;

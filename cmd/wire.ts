@@ -10,7 +10,7 @@ import { HOOK_LIMIT_SECONDS, type SubnetHook } from '../src/agent/subnet_change.
 import type { MemberSettings, Places, World } from '../src/agent/world.ts';
 import type { Options } from '../src/cli/options.ts';
 import { TartanError } from '../src/errors.ts';
-import type { Kernel } from '../src/kernel/contract.ts';
+import type { Kernel, WatchHost } from '../src/kernel/contract.ts';
 import type { LeaseStore } from '../src/store/contract.ts';
 import type { Context } from './run.ts';
 
@@ -129,8 +129,8 @@ function hookOf(command: string | null): SubnetHook | null {
   return { command, environment: process.env, limitSeconds: HOOK_LIMIT_SECONDS };
 }
 
-/** News of the host's network, until the context's signal aborts. */
-export async function watchHost({ signal }: Context): Promise<AsyncIterable<unknown>> {
-  const { watchRoutes } = await import('../src/sys/netlink.ts');
-  return watchRoutes(signal);
+/** Where news of the host come from, until the context's signal aborts. */
+export async function openMonitor({ options, signal }: Context): Promise<WatchHost> {
+  const { hostMonitor } = await import('../src/kernel/monitor.ts');
+  return hostMonitor({ ...placesOf(options), signal });
 }

@@ -114,7 +114,7 @@ describe('the netlink monitor', { skip: missing() }, () => {
 
   it('tells of more than its socket holds', async () => {
     const { hear, hearAll, leave } = watch();
-    const lines = Array.from({ length: 5000 }, (_, at) => `${10 + (at >> 8)}.${at & 255}.0/24`);
+    const lines = Array.from({ length: 20_000 }, (_, at) => `${10 + (at >> 8)}.${at & 255}.0/24`);
     const batch = (verb: string) =>
       inNamespace(a, () =>
         execFileSync('ip', ['-batch', '-'], {

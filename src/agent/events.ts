@@ -34,6 +34,8 @@ export interface Herald {
   trouble(task: string, message: string): void;
   /** The task succeeds again. */
   relief(task: string): void;
+  /** What keeps the task from its work; null: nothing. */
+  troubleOf(task: string): string | null;
   /** The store is away: one `error`, whoever notices it. */
   outage(message: string): void;
   /** The store is back. */
@@ -55,6 +57,7 @@ export function createHerald(emit: (event: WatchEvent) => void, now: () => numbe
     relief(task) {
       troubles.delete(task);
     },
+    troubleOf: (task) => troubles.get(task) ?? null,
     outage(message) {
       if (!away) tell('error', { message });
       away = true;

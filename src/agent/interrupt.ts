@@ -32,6 +32,7 @@ export function interruptible(store: LeaseStore, signal: AbortSignal): LeaseStor
     convert: (...lease) => race(() => store.convert(...lease)),
     remove: (lease) => race(() => store.remove(lease)),
     watch: (from, until) => store.watch(from, until),
+    reconnect: () => store.reconnect?.(),
     close: () => store.close(),
   };
 }

@@ -17,11 +17,12 @@ import {
   takeNumbering,
   tellOfWriter,
 } from './member.ts';
+import { createPace } from './pace.ts';
+import { relevanceOf } from './relevance.ts';
 import { createTask, type Task } from './task.ts';
 import { createWakeup } from './wakeup.ts';
 
-/** netlink tells of one change in several messages. */
-const HOST_CHANGE_PAUSE_MS = 50;
+const RECONCILIATION = 'reconciliation';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -98,14 +99,19 @@ export async function keepInStep(
     },
   );
   const peers = task('peers', whileHeld(syncPeers), () => NEVER);
+  using pace = createPace(() => {
+    reconciliation.hurry();
+    wakeup.notify();
+  });
+  const look = whileHeld(async () => {
+    await reconcile(member, RECONCILIATION);
+    // The clock may have been set, or the machine have slept.
+    renewal.reschedule();
+    if (publishesOther(member)) renewal.request();
+  });
   const reconciliation = task(
-    'reconciliation',
-    whileHeld(async () => {
-      await reconcile(member);
-      // The clock may have been set, or the machine have slept.
-      renewal.reschedule();
-      if (publishesOther(member)) renewal.request();
-    }),
+    RECONCILIATION,
+    () => pace.look(look),
     () => now() + settings.reconcileIntervalSeconds * 1000,
   );
 
@@ -124,10 +130,9 @@ export async function keepInStep(
     wakeup.notify();
   });
   endOfFollowing.catch(() => {}); // Awaited below, after the task that runs.
-  listen(world.hostChanged, () => {
-    reconciliation.request();
-    wakeup.notify();
-  }).catch((error: unknown) => log.warn(`no news of the host any more: ${messageOf(error)}`));
+  listen(newsOf(member), pace.heard).catch((error: unknown) => {
+    log.warn(`no news of the host any more: ${messageOf(error)}`);
+  });
   watchEndpointFile(settings, signal, () => {
     endpoints.request();
     wakeup.notify();
@@ -159,14 +164,17 @@ function isOutage(error: unknown): boolean {
   return error instanceof TartanError && error.code === 'STORE_UNAVAILABLE';
 }
 
-/** Calls back once for all that is told within a pause. */
-async function listen(changes: AsyncIterable<unknown>, onChange: () => void): Promise<void> {
-  let timer: NodeJS.Timeout | null = null;
-  for await (const _ of changes) {
-    timer ??= setTimeout(() => {
-      timer = null;
-      onChange();
-    }, HOST_CHANGE_PAUSE_MS);
-  }
-  if (timer !== null) clearTimeout(timer);
+function newsOf(member: Member): AsyncIterable<void> {
+  const { world, settings, following } = member;
+  const concerns = relevanceOf(() => ({
+    choice: settings.underlay,
+    found: member.found,
+    own: member.own,
+    leases: following.table().leases,
+  }));
+  return world.watchHost({ concerns, neighbors: member.found.node.dataplane.kind === 'kernel' });
+}
+
+async function listen(news: AsyncIterable<void>, onNews: () => void): Promise<void> {
+  for await (const _ of news) onNews();
 }

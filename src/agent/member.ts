@@ -172,16 +172,22 @@ export async function syncPeers(member: Member): Promise<void> {
   herald.tell('synced', { message: `${desired.reached} peers` });
 }
 
-/** Looks at the host and at what really stands in the kernel, and repairs it. */
-export async function reconcile(member: Member): Promise<void> {
+/**
+ * Looks at the host and at what really stands in the kernel, and repairs it.
+ * @param name what the herald knows this work by
+ */
+export async function reconcile(member: Member, name: string): Promise<void> {
   const { world, settings, converger, herald } = member;
+  const trouble = herald.troubleOf(name) ?? herald.troubleOf(DOUBT);
   converger.forget();
   await pruneEndpoints(world, settings);
   const { config, node: earlier } = member.found;
   const node = await surveyNode(world, settings, converger, earlier.dataplane, config, earlier);
   member.found = { ...member.found, node };
+  // What was sent from an address that is gone is never answered.
+  if (!sameInterface(node, earlier)) world.store.reconnect?.();
   const { found, own } = member;
-  const { attributes, mtu } = offerOf(found, own);
+  const { attributes, mtu } = offerOf(withoutDevices(found), own);
   member.attributes = attributes;
   const ops = await converger.converge(desireNow(member));
   const remembered = await rememberMember(world, settings, found, own);
@@ -191,7 +197,24 @@ export async function reconcile(member: Member): Promise<void> {
     ...(remembered ? ['state file'] : []),
     ...(announced ? ['subnet file'] : []),
   ];
-  if (repaired.length > 0) herald.tell('reconciled', { message: repaired.join(', ') });
+  if (node.doubt === undefined) herald.relief(DOUBT);
+  else herald.trouble(DOUBT, node.doubt);
+  const mended = trouble !== null && trouble !== node.doubt ? [`no longer: ${trouble}`] : [];
+  const message = repaired.length > 0 ? repaired.join(', ') : mended[0];
+  if (message !== undefined) herald.tell('reconciled', { message });
+  world.log.debug('looked at the host', { repaired: repaired.length });
+}
+
+/** The herald's name for what of the underlay is not as it should be, though it does. */
+const DOUBT = 'underlay';
+
+function sameInterface({ interface: a }: Survey['node'], { interface: b }: Survey['node']) {
+  return a.name === b.name && a.address === b.address;
+}
+
+/** A device's MAC is the lease's, whatever somebody has made of it: it is not published, but set right. */
+function withoutDevices(found: Survey): Survey {
+  return { ...found, node: { ...found.node, links: [] } };
 }
 
 /** Brings the endpoints in the kernel in step with what was added and removed. */

@@ -65,7 +65,8 @@ export async function surveyNode(
   config: NetworkConfig,
   earlier: Node | null = null,
 ): Promise<Node> {
-  const underlay = await findUnderlay(world.host, settings.underlay);
+  const present = earlier?.interface.name ?? null;
+  const underlay = await findUnderlay(world.host, settings.underlay, present);
   const { links } = await converger.observe();
   return {
     ...underlay,

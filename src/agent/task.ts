@@ -4,6 +4,8 @@ export interface Task {
   dueAt(): number;
   /** Makes it due now, unless it waits after a failure. */
   request(): void;
+  /** Makes it due now, also while it waits after a failure: the reason may be gone. */
+  hurry(): void;
   /** Asks anew when it is due, unless it waits after a failure. */
   reschedule(): void;
   /** Runs it if it is due. Never rejects. */
@@ -30,6 +32,10 @@ export function createTask({ run, nextAt, onFailure, now }: TaskSettings): Task 
     request() {
       requested = true;
       if (failures === 0) dueAt = 0;
+    },
+    hurry() {
+      requested = true;
+      dueAt = 0;
     },
     reschedule() {
       if (failures === 0) dueAt = nextAt();

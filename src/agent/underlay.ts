@@ -19,23 +19,34 @@ export interface Underlay {
     readonly mtu: number;
   };
   readonly publicIp: string;
+  /** What is not as it should be, though it does for now; absent: nothing. */
+  readonly doubt?: string;
 }
 
 type Found = { readonly interface: Underlay['interface'] } | { readonly failure: string };
 
 /**
- * Finds the interface that carries the tunnel.
+ * Finds the interface that carries the tunnel. Where none was named, one that carries it already goes on as long as it
+ * has a default route, though another may be preferred now, or as long as nobody has one: a VPN that comes up, or a
+ * route that is away for a moment, shall not move the host to another PublicIP.
+ * @param present the interface that carries it now, if one does
  * @throws TartanError `INTERFACE` naming each candidate and what is wrong with it
  */
-export async function findUnderlay(host: HostReader, choice: UnderlayChoice): Promise<Underlay> {
-  const wanted = choice.ifaces.length > 0 ? choice.ifaces : [await defaultInterface(host)];
+export async function findUnderlay(
+  host: HostReader,
+  choice: UnderlayChoice,
+  present: string | null = null,
+): Promise<Underlay> {
+  // In this order: an interface that goes down is down before its routes are gone.
+  const { wanted, doubt } = await candidatesOf(host, choice, present);
   // An overlay's own device, ours or flanneld's, carries no tunnel.
   const interfaces = (await host.readInterfaces()).filter(({ name }) => !isOverlayDevice(name));
   const failures: string[] = [];
   for (const candidate of wanted) {
     const found = examine(interfaces, candidate);
     if ('interface' in found) {
-      return { ...found, publicIp: choice.publicIp ?? found.interface.address };
+      const publicIp = choice.publicIp ?? found.interface.address;
+      return { ...found, publicIp, ...(doubt !== null && { doubt }) };
     }
     failures.push(found.failure);
   }
@@ -46,9 +57,22 @@ export async function findUnderlay(host: HostReader, choice: UnderlayChoice): Pr
   );
 }
 
-async function defaultInterface(host: HostReader): Promise<string> {
-  const name = await host.defaultRouteInterface();
-  if (name !== null) return name;
+async function candidatesOf(
+  host: HostReader,
+  { ifaces }: UnderlayChoice,
+  present: string | null,
+): Promise<{ readonly wanted: readonly string[]; readonly doubt: string | null }> {
+  if (ifaces.length > 0) return { wanted: ifaces, doubt: null };
+  const byDefault = await host.defaultRouteInterfaces();
+  const [best] = byDefault;
+  if (present !== null && byDefault.includes(present)) {
+    return { wanted: [...new Set([present, ...byDefault])], doubt: null };
+  }
+  if (best !== undefined) return { wanted: [best], doubt: null };
+  if (present !== null) {
+    const doubt = `there is no default route any more: the tunnel stays on ${present}, and reaches what else there is a route to`;
+    return { wanted: [present], doubt };
+  }
   throw new TartanError(
     'INTERFACE',
     'there is no default route to tell the underlay interface by',

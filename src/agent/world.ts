@@ -1,5 +1,5 @@
 import type { Backend } from '../backend/contract.ts';
-import type { HostReader, Kernel } from '../kernel/contract.ts';
+import type { HostReader, Kernel, WatchHost } from '../kernel/contract.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import type { AttachChoice } from './attach_choice.ts';
 import type { Clocks } from './clocks.ts';
@@ -49,7 +49,6 @@ export interface WatchSettings extends MemberSettings {
 }
 
 export interface WatchWorld extends World {
-  /** Something of the host's network may have changed: links, addresses, routes. */
-  readonly hostChanged: AsyncIterable<unknown>;
+  readonly watchHost: WatchHost;
   emit(event: WatchEvent): void;
 }

@@ -40,6 +40,8 @@ export interface Node {
   };
   /** The address that other nodes use for this one; the interface's own unless NAT is in between. */
   readonly publicIp: string;
+  /** For people: what of the underlay is not as it should be, though it does for now; absent: nothing. */
+  readonly doubt?: string;
   /** How programs are attached here; `xdp`: the one for XDP as well. */
   readonly attach: { readonly by: 'tcx' | 'clsact'; readonly xdp: boolean };
   /** Devices of the overlay that exist already, ours or not. */

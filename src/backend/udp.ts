@@ -5,7 +5,7 @@ import type { Lease } from '../lease/lease.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import { NO_MAC, type Peer } from '../plan/dataplane.ts';
-import { type PairLink, relayDeviceName } from '../plan/links.ts';
+import { isOverlayDevice, type PairLink, relayDeviceName } from '../plan/links.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath } from './fast_path.ts';
 import { numberSubnets } from './numbering.ts';
@@ -117,10 +117,10 @@ function pairOf(name: string, mtu: number): PairLink {
   return { name, kind: 'pair', far: `${name}.far`, mac: PAIR_MAC, mtu, tuned: true, up: true };
 }
 
-/** flannel's name for it, but for the devices of the host's other networks. */
+/** flannel's name for it, but for the devices of the host's other networks. One that somebody renamed is made anew. */
 function deviceOf({ links }: Node): string {
   const own = links.find(({ kind }) => kind === 'pair' || kind === 'tun');
-  if (own !== undefined) return own.name;
+  if (own !== undefined && isOverlayDevice(own.name)) return own.name;
   const others = links.flatMap((link) =>
     link.kind === 'foreign' && link.network !== null ? [link.name] : [],
   );

@@ -20,9 +20,16 @@ export interface FoundLink extends Found {
   readonly name: string;
 }
 
-/** Whoever only looks holds no lock: a link may be unpinned meanwhile. */
-export function readLinks(pins: Pins): FoundLink[] {
+/**
+ * Whoever only looks holds no lock: a link may be unpinned meanwhile.
+ * @param isWanted by the name of the pin
+ */
+export function readLinks(
+  pins: Pins,
+  isWanted: (name: string) => boolean = () => true,
+): FoundLink[] {
   return listLinks(pins).flatMap((name) => {
+    if (!isWanted(name)) return [];
     try {
       const info = withPinned(pins.link(name), readLinkInfo);
       return [{ name, program: programOfLink(name), ...info }];

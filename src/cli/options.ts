@@ -58,7 +58,7 @@ export const OPTIONS = {
   'reconcile-interval': {
     value: integer('<seconds>', 1, 86_400),
     initial: 10,
-    help: 'seconds between two looks at what really stands in the kernel',
+    help: 'seconds between two looks at what really stands in the kernel, whatever is heard of it',
     commands: ['watch'],
   },
   dataplane: {

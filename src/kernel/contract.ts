@@ -1,4 +1,5 @@
 import type { TartanError } from '../errors.ts';
+import type { Prefix } from '../net/prefix.ts';
 import type { Op } from '../plan/op.ts';
 import type { HostRoute } from '../plan/routes.ts';
 import type { ObservedState } from '../plan/state.ts';
@@ -78,8 +79,8 @@ export interface HostNat {
 /** What the host looks like beside our own objects. Reads only; needs no privilege. */
 export interface HostReader {
   readInterfaces(): Promise<readonly HostInterface[]>;
-  /** Name of the interface that the IPv4 default route leaves by; null if there is no such route. */
-  defaultRouteInterface(): Promise<string | null>;
+  /** Names of the interfaces that IPv4 default routes of the main table leave by, the preferred one first. */
+  defaultRouteInterfaces(): Promise<readonly string[]>;
   /** The main table's routes that are not ours. */
   readRoutes(): Promise<readonly HostRoute[]>;
   /** Whether packets are routed on: what interfaces to come will do (net.ipv4.ip_forward), and what this one does. */
@@ -89,3 +90,46 @@ export interface HostReader {
   /** Chains at the forward hook that do something, for people; may take a second where they hold 20,000 rules. */
   readForwardChains(): Promise<readonly string[]>;
 }
+
+/** What the kernel tells of the host while it happens. Devices are told by name, empty where nobody knows it. */
+export type HostChange =
+  | {
+      readonly of: 'link';
+      readonly device: string;
+      /** As it was known before; empty for a new one. */
+      readonly before: string;
+      /** Of one whose MAC is another now: what it was. */
+      readonly formerMac: string | null;
+    }
+  /** The address as a number. */
+  | { readonly of: 'address'; readonly device: string; readonly address: number }
+  /** Of the main table. `ours`: by its protocol, of this or another network. */
+  | {
+      readonly of: 'route';
+      readonly device: string;
+      readonly destination: Prefix;
+      readonly ours: boolean;
+      readonly gone: boolean;
+    }
+  | { readonly of: 'neighbor'; readonly device: string; readonly gone: boolean }
+  /** A filter, qdisc, or VNI of a device. */
+  | { readonly of: 'traffic'; readonly device: string }
+  /** Something of nftables: of our table, or a chain that NATs. */
+  | { readonly of: 'filter'; readonly ours: boolean; readonly nat: boolean }
+  /** Our pins, or what our links hold. */
+  | { readonly of: 'pins' }
+  /** More than was told: it came too fast. */
+  | { readonly of: 'anything' };
+
+export interface HostNewsOptions {
+  /** What is worth to be told of. Asked for each change, of which there may be thousands a second. */
+  concerns(change: HostChange): boolean;
+  /** Whether neigh and FDB entries are of interest: hosts have many, which change all the time. */
+  readonly neighbors: boolean;
+}
+
+/**
+ * News of this network namespace: yields when something changed that is of concern, once for all of a moment. It tells
+ * that, not what: whoever hears of it looks.
+ */
+export type WatchHost = (options: HostNewsOptions) => AsyncIterable<void>;

@@ -10,6 +10,8 @@ import { ROUTE_PROTOCOL } from './observe.ts';
 interface DefaultRoute {
   readonly dev?: string;
   readonly metric?: number;
+  /** Of a route by several ways at once, which has no device of its own. */
+  readonly nexthops?: readonly { readonly dev?: string }[];
 }
 
 /** What is read of `ip -json -details route show`. */
@@ -38,10 +40,12 @@ export const hostReader: HostReader = {
     return (await readIpInterfaces()).map(toHostInterface);
   },
 
-  async defaultRouteInterface() {
+  async defaultRouteInterfaces() {
     const routes = await readJson<DefaultRoute>('ip', '-4', 'route', 'show', 'default');
-    const best = routes.toSorted((a, b) => (a.metric ?? 0) - (b.metric ?? 0))[0];
-    return best?.dev ?? null;
+    const byPreference = routes.toSorted((a, b) => (a.metric ?? 0) - (b.metric ?? 0));
+    return byPreference.flatMap(({ dev, nexthops = [] }) =>
+      [dev, ...nexthops.map((hop) => hop.dev)].filter((name) => name !== undefined),
+    );
   },
 
   async readRoutes() {

@@ -64,5 +64,11 @@ export interface LeaseStore {
    */
   watch(from: number, signal: AbortSignal): AsyncIterable<StoreUpdate>;
 
+  /**
+   * Makes connections anew: the host's address is another, and what was sent from the old one is never answered. A watch
+   * then lists again. Absent: there are none.
+   */
+  reconnect?(): void;
+
   close(): Promise<void>;
 }

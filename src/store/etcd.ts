@@ -136,6 +136,8 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<LeaseSto
     watch: (from, signal) =>
       watchEtcd({ client, layout, from, signal: AbortSignal.any([signal, closing.signal]) }),
 
+    reconnect: () => client.reconnect(),
+
     async close() {
       closing.abort();
       client.close();

@@ -52,6 +52,8 @@ export interface EtcdClient {
   begin(): EtcdCaller;
   /** A watch stream to the endpoint that answered last. */
   openWatch(): Promise<WatchStream>;
+  /** Gives up all connections, and what waits for an answer on them. */
+  reconnect(): void;
   close(): void;
 }
 
@@ -65,6 +67,7 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
   /** Whom etcd has taken us for last; null: nobody. */
   let identity = user;
   let members = endpoints.map((endpoint) => connect(endpoint, tls, identity));
+  const watches = new Set<WatchStream>();
   let last: Member | null = members.length === 1 ? (members[0] ?? null) : null;
   let isClosed = false;
 
@@ -143,8 +146,18 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
         const headers = metadata.clone();
         // Without it a member that has lost its cluster keeps the stream open and silent.
         headers.set('hasleader', 'true');
-        return (client as unknown as WatchCaller).watch(headers, {});
+        const stream = (client as unknown as WatchCaller).watch(headers, {});
+        watches.add(stream);
+        // Each ends by an error: it is cancelled at the latest.
+        stream.on('error', () => watches.delete(stream));
+        return stream;
       });
+    },
+    reconnect() {
+      if (isClosed) return;
+      reconnect();
+      // Closing leaves what is under way alone.
+      for (const stream of watches) stream.cancel();
     },
     close() {
       isClosed = true;

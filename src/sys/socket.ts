@@ -6,6 +6,7 @@ export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 export const NETLINK_GENERIC = 16;
 
 /** socket(2). */
@@ -22,6 +23,15 @@ export const setsockopt = libc.func('int setsockopt(int, int, int, void *, uint3
   name: number,
   value: Buffer,
   size: number,
+) => number;
+
+/** getsockopt(2). */
+export const getsockopt = libc.func('int getsockopt(int, int, int, void *, void *)') as (
+  fd: number,
+  level: number,
+  name: number,
+  value: Buffer,
+  size: Buffer,
 ) => number;
 
 /** bind(2). */

@@ -59,6 +59,18 @@ test('a failure makes it wait twice as long each time, whatever is asked for', a
   assert.equal(pauses.at(-1), 30_000);
 });
 
+test('a hurry runs it also while it waits after a failure', async () => {
+  const { failures, task } = clockedTask(() => Promise.reject(new Error('no')));
+  task.request();
+  await task.runIfDue();
+  task.request();
+  await task.runIfDue();
+  assert.equal(failures.length, 1);
+  task.hurry();
+  await task.runIfDue();
+  assert.equal(failures.length, 2);
+});
+
 test('a wake-up that came before the wait counts, and only once', async () => {
   const wakeup = createWakeup();
   wakeup.notify();

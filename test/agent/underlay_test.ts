@@ -86,3 +86,29 @@ test('without a default route it asks for a name', async () => {
   const search = findUnderlay(lonely, { ifaces: [], publicIp: null });
   await assert.rejects(search, { code: 'INTERFACE', message: /no default route/ });
 });
+
+test('without a name, the present interface goes on as long as it has a default route', async () => {
+  const choice = { ifaces: [], publicIp: null };
+  const among = (...routes: string[]) => ({
+    ...host,
+    defaultRouteInterfaces: async () => routes,
+  });
+  const nameFor = async (routes: string[], present: string | null) =>
+    (await findUnderlay(among(...routes), choice, present)).interface.name;
+  assert.equal(await nameFor(['eth1', 'eth0'], null), 'eth1');
+  assert.equal(await nameFor(['eth1', 'eth0'], 'eth0'), 'eth0');
+  assert.equal(await nameFor(['eth1'], 'eth0'), 'eth1');
+  // It has one, but is of no use.
+  assert.equal(await nameFor(['down0', 'eth1'], 'down0'), 'eth1');
+});
+
+test('without any default route the present interface goes on, in doubt', async () => {
+  const nowhere = { ...host, defaultRouteInterfaces: async () => [] };
+  const choice = { ifaces: [], publicIp: null };
+  const found = await findUnderlay(nowhere, choice, 'eth0');
+  assert.equal(found.interface.name, 'eth0');
+  assert.match(found.doubt ?? '', /no default route.*eth0/);
+  await assert.rejects(findUnderlay(nowhere, choice, 'down0'), { message: /down0 is down/ });
+  // Named, it needs none.
+  assert.equal((await findUnderlay(nowhere, { ...choice, ifaces: ['eth0'] })).doubt, undefined);
+});

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { rm, stat } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { join } from '../../src/agent/join.ts';
@@ -8,7 +7,7 @@ import { TartanError } from '../../src/errors.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import type { StoreUpdate } from '../../src/store/contract.ts';
 import { bell, ofType, PEER, PEER_SUBNET, until, watchOn } from './watching.ts';
-import { hostOf, interfaceOf, testHost } from './world.ts';
+import { testHost } from './world.ts';
 
 test('follows peers as they come, change and go', async () => {
   await using host = await testHost();
@@ -128,7 +127,7 @@ test('renews when due', async () => {
   await join(host.world, host.settings);
   let ahead = 0;
   const rings = bell();
-  const world = { now: () => Date.now() + ahead, hostChanged: rings.rings };
+  const world = { now: () => Date.now() + ahead, watchHost: () => rings.rings };
   await using watching = await watchOn(host, world);
   await watching.event(ofType('synced'));
   ahead = 23.5 * 3600 * 1000;
@@ -147,7 +146,7 @@ test('renews when due, also if the clock was set back', async () => {
   const world = {
     now: () => Date.now() + ahead,
     elapsed: () => performance.now() + passed,
-    hostChanged: rings.rings,
+    watchHost: () => rings.rings,
   };
   await using watching = await watchOn(host, world);
   await watching.event(ofType('synced'));
@@ -155,29 +154,6 @@ test('renews when due, also if the clock was set back', async () => {
   passed = 23.5 * 3600 * 1000;
   rings.ring();
   await watching.event(ofType('renewed'));
-});
-
-test('a change of the host is noticed: a new address is published, a removed file written again', async () => {
-  await using host = await testHost();
-  await join(host.world, host.settings);
-  const links = [interfaceOf('eth0')];
-  const rings = bell();
-  const world = { host: hostOf(links), hostChanged: rings.rings };
-  await using watching = await watchOn(host, world);
-  await watching.event(ofType('synced'));
-
-  await rm(host.settings.subnetFile);
-  links[0] = interfaceOf('eth0', { addresses: [{ address: '192.168.64.33', prefixLength: 24 }] });
-  rings.ring();
-  assert.match((await watching.event(ofType('reconciled'))).message ?? '', /subnet file/);
-  assert.equal((await watching.event(ofType('renewed'))).publicIp, '192.168.64.33');
-  const [own] = (await host.store.list()).leases;
-  assert.equal(own?.attributes.publicIp, '192.168.64.33');
-  await stat(host.settings.subnetFile);
-
-  links[0] = interfaceOf('eth0', { up: false });
-  rings.ring();
-  assert.match((await watching.event(ofType('error'))).message ?? '', /eth0 is down/);
 });
 
 test('an outage of the store is told once, the peers stay, and a resync follows', async () => {

@@ -19,9 +19,9 @@ export interface Watching extends AsyncDisposable {
 
 /** An iterable that yields when told to. */
 export function bell() {
-  const { readable, writable } = new TransformStream<null, null>();
+  const { readable, writable } = new TransformStream<void, void>();
   const writer = writable.getWriter();
-  return { rings: readable, ring: () => void writer.write(null) };
+  return { rings: readable, ring: () => void writer.write() };
 }
 
 export async function watchOn(
@@ -32,7 +32,7 @@ export async function watchOn(
   const events: WatchEvent[] = [];
   const world: WatchWorld = {
     ...host.world,
-    hostChanged: bell().rings,
+    watchHost: () => bell().rings,
     emit: (event) => events.push(event),
     ...changes,
   };

@@ -77,7 +77,7 @@ export function hostOf(
 ): HostReader {
   return {
     readInterfaces: async () => interfaces,
-    defaultRouteInterface: async () => defaultRoute,
+    defaultRouteInterfaces: async () => (defaultRoute === null ? [] : [defaultRoute]),
     readRoutes: async () => [],
     readForwarding: async () => ({ byDefault: true, byUnderlay: true }),
     readNat: async () => ({ nat: [], blindness: null, doubt: null }),

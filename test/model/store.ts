@@ -48,7 +48,7 @@ export interface Change {
 
 export const EMPTY_STORE: ModelStore = { revision: 1, entries: [], changes: [] };
 
-type Method = Exclude<keyof LeaseStore, 'description' | 'watch' | 'close'>;
+type Method = Exclude<keyof LeaseStore, 'description' | 'watch' | 'reconnect' | 'close'>;
 
 /** What a node asks a store, and what it is told. */
 export type Call = {
