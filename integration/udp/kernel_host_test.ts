@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { waitFor } from '../../lab/ready.ts';
+import { unfinishedName } from '../../src/kernel/links.ts';
 import type { Op } from '../../src/plan/op.ts';
 import { hasTun, missingFou } from '../kernel/requirements.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
@@ -98,6 +99,19 @@ describe('a host of udp in kernel mode', { skip }, () => {
       await a.tartan(['teardown']);
       await assertClean(a);
     }
+  });
+
+  it('a device whose maker was killed before its alias is ours, and goes', async () => {
+    const tunnel = `local ${a.address} dev eth0 encap fou encap-sport auto encap-dport 8285`;
+    const make = `ip link add ${unfinishedName('default')} type ipip ${tunnel}`;
+    await a.shell(make);
+    await join(a);
+    await joined(a);
+    await a.tartan(['teardown']);
+    await assertClean(a);
+    await a.shell(make);
+    await a.tartan(['teardown']);
+    await assertClean(a);
   });
 
   it('moves between the modes, with the same subnet', async () => {

@@ -5,7 +5,7 @@ import type { Lease } from '../lease/lease.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import { NO_MAC, type Peer } from '../plan/dataplane.ts';
-import { type PairLink, relayDeviceName } from '../plan/links.ts';
+import { isOverlayDevice, type PairLink, relayDeviceName } from '../plan/links.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath } from './fast_path.ts';
 import { numberSubnets } from './numbering.ts';
@@ -123,7 +123,10 @@ function pairOf(name: string, mtu: number): PairLink {
 
 /** flannel's name for it, but for the devices of the host's other networks. */
 function deviceOf({ links }: Node): string {
-  const own = links.find(({ kind }) => ['pair', 'tun', 'fou'].includes(kind));
+  // One whose maker was killed before it had its name has not.
+  const own = links.find(
+    ({ kind, name }) => ['pair', 'tun', 'fou'].includes(kind) && isOverlayDevice(name),
+  );
   if (own !== undefined) return own.name;
   const others = links.flatMap((link) =>
     link.kind === 'foreign' && link.network !== null ? [link.name] : [],

@@ -111,6 +111,16 @@ test('another network of the host has a device of its own', () => {
   assert.equal(again.links[0]?.name, 'flannel1');
 });
 
+test('a device that was left unfinished is not the one to go on with', () => {
+  for (const kind of ['bpf', 'kernel', 'user'] as const) {
+    const wanted: Node = { ...node, dataplane: { kind, reason: null } };
+    const [whole] = udp.desired(config, wanted, own, []).links;
+    const left = { ...(whole ?? assert.fail()), name: 'tartan-37a8eec1' };
+    const { links } = udp.desired(config, { ...wanted, links: [left] }, own, []);
+    assert.equal(links[0]?.name, 'flannel0');
+  }
+});
+
 test('flanneld’s TUN is not stepped round', () => {
   const strange = { ...others, network: null };
   const { links } = udp.desired(config, { ...node, links: [strange] }, own, []);
