@@ -1,4 +1,5 @@
 /** flannel's udp backend at the other end, or as a baseline: a relay in C, and nothing of tartan. */
+import { existsSync } from 'node:fs';
 import { gatewayOf, putFlannelValue, subnetOf } from './baseline.ts';
 import type { Etcd } from './etcd.ts';
 import { CHECKOUT, type Host } from './host.ts';
@@ -40,6 +41,8 @@ export async function addFlannelUdp(
   { subnet, mtu, peers, port = 8285, network = '10.5.0.0/16' }: FlannelUdpHost,
 ): Promise<Running> {
   await run(['make', '-s', '-C', CHECKOUT, RELAY]);
+  // Where TUN devices come with a module, nobody else may have had it loaded.
+  if (!existsSync('/dev/net/tun')) await run(['modprobe', 'tun'], { mayFail: true });
   const device = FLANNEL_UDP_DEVICE;
   const relay = host.start([
     ...[`${CHECKOUT}/${RELAY}`, device, host.address, `${port}`, `${mtu}`],

@@ -28,7 +28,9 @@ status=$?
 echo "== $kind tests: result"
 grep -E '^# (tests|pass|fail|cancelled|skipped|todo) ' $tap
 grep -E '# (SKIP|TODO)' $tap | sed -E 's/^ *(not )?ok [0-9]+ - /  skipped: /'
-if [ "${CI:-}" = true ] && grep -qE '# SKIP' $tap; then
+# What this machine's own kernel need not have: there a skip for want of it is a failure (integration/kernel/requirements.ts).
+elsewhere='make test-kernel tests it on one that has'
+if [ "${CI:-}" = true ] && grep -E '# SKIP' $tap | grep -qvF "$elsewhere"; then
   echo "skipped tests count as failures here (CI=true)" >&2
   [ $status -ne 0 ] || status=1
 fi

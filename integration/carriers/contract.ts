@@ -28,6 +28,8 @@ export interface Carrier {
   readonly tunnel: Tunnel | null;
   /** null: no program of ours sees a packet, so that nothing is counted or checked. */
   readonly programs: Programs | null;
+  /** What it takes that this kernel has not, for `skip`; absent: nothing. */
+  readonly missing?: string | false;
 }
 
 export interface TunnelCarrier extends Carrier {

@@ -1,4 +1,5 @@
 /** udp: the packet itself is the datagram. The programs do all there is to do; the kernel has no socket for it. */
+import { missingFou } from '../kernel/requirements.ts';
 import type { Carrier, Programs, Tunnel, TunnelCarrier } from './contract.ts';
 
 const CONFIG = { Network: '10.5.0.0/16', Backend: { Type: 'udp' } } as const;
@@ -65,4 +66,5 @@ export const UDP_KERNEL: Carrier = {
   name: 'udp kernel mode',
   mode: 'kernel',
   programs: null,
+  missing: missingFou(),
 };

@@ -35,7 +35,8 @@ export async function createMixed(
   carrier: Carrier,
   flannel: Flannel,
 ): Promise<Mixed> {
-  const lab = await createLab({ ...labOptions, store: 'etcd' });
+  const kernelHosts = carrier.mode === 'kernel' ? ['a', 'b', 'c'] : [];
+  const lab = await createLab({ ...labOptions, store: 'etcd', kernelHosts });
   try {
     const { etcd } = lab;
     const [a, b, host] = lab.hosts;

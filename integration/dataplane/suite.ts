@@ -25,7 +25,7 @@ export function testCarrier(carrier: Carrier, labs: readonly LabName[], scope?: 
 }
 
 function testRow(row: Row): void {
-  describe(row.name, { skip }, () => {
+  describe(row.name, { skip: skip || row.carrier.missing || false }, () => {
     let created: Network | undefined;
     const network = (): Network => {
       if (!created) throw new Error(`the lab of '${row.name}' could not be made`);

@@ -197,7 +197,8 @@ describe('every op', { skip }, () => {
   });
 
   it('all of them were seen', () => {
-    const all: Record<Op['op'], true> = {
+    // FOU, which few kernels have, is followed in integration/udp.
+    const all: Record<Exclude<Op['op'], 'fou.add' | 'fou.remove'>, true> = {
       'link.add': true,
       'link.remove': true,
       'link.set': true,

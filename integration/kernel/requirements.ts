@@ -14,6 +14,16 @@ export function missing(): string | false {
 /** For tests of what only TCX links have. */
 export const needsTcx = { skip: hasTcx() ? false : 'this kernel has no TCX (Linux 6.6)' };
 
+/** What a skip says of what Debian's stock kernel has: scripts/test.sh counts it apart. */
+const TESTED_ELSEWHERE = 'make test-kernel tests it on one that has';
+
+/** Of udp in kernel mode: false, or what this kernel lacks. Loads its modules. */
+export function missingFou(): string | false {
+  spawnSync('modprobe', ['--all', 'fou', 'ipip']);
+  const { status } = spawnSync('ip', ['fou', 'show'], { stdio: 'ignore' });
+  return status !== 0 && `this kernel has no FOU: ${TESTED_ELSEWHERE}`;
+}
+
 const TUN = '/dev/net/tun';
 
 /** Where TUN devices come with a module, the file is there before that is loaded only if udev runs. */

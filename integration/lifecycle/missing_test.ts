@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { CHECKOUT, type Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
@@ -72,6 +80,28 @@ describe('privilege', () => {
 });
 
 describe('what is missing', () => {
+  it('FOU, for udp in kernel mode', async () => {
+    await initConfig(lab, { Network: '10.5.0.0/16', Backend: { Type: 'udp' } });
+    untouched = fingerprint(a);
+    const { stdout: ip } = await a.shell('command -v ip');
+    const without = `${folderOf(lab.name)}/without`;
+    mkdirSync(without);
+    // As where the kernel has none.
+    const script = `#!/bin/sh
+case "$*" in *fou*) echo 'RTNETLINK answers: No such file or directory' >&2; exit 255 ;; esac
+exec ${ip.trim()} "$@"
+`;
+    writeFileSync(`${without}/ip`, script, { mode: 0o755 });
+    await assertShellRefuses(`PATH=${without}:$PATH FLANNELD_DATAPLANE=kernel tartan join`, {
+      exit: 1,
+      code: 'MISSING',
+      message: /by itself, without fou: .*No such file/,
+      hint: /modprobe fou.*--dataplane bpf.*--dataplane user/,
+    });
+    rmSync(without, { recursive: true });
+    await assertUnchanged();
+  });
+
   it('libbpf', { skip: lacks('unshare') }, async () => {
     const { stdout } = await a.shell('ldconfig -p | sed -n "s/.*libbpf.so.1 .* => //p"');
     const [library] = stdout.trim().split('\n');

@@ -1,6 +1,8 @@
 import type { Decision } from '../backend/contract.ts';
 import { ProgramsRefused } from '../errors.ts';
+import type { Kernel } from '../kernel/contract.ts';
 import type { Op } from '../plan/op.ts';
+import { requireKernelMode } from './carrier.ts';
 import type { Converger } from './converge.ts';
 import { type DataplaneOption, fallBackOf } from './dataplane.ts';
 import type { Survey } from './survey.ts';
@@ -18,6 +20,7 @@ export interface Carried {
  * @param desire what the host is to look like, as it was found
  */
 export async function convergeOrFallBack(
+  kernel: Kernel,
   converger: Converger,
   found: Survey,
   desire: (found: Survey) => Decision,
@@ -30,7 +33,8 @@ export async function convergeOrFallBack(
     if (option !== 'auto' || !(error instanceof ProgramsRefused)) throw error;
     const kind = fallBackOf(found.backend);
     const dataplane = { kind, reason: error.message } as const;
-    const other = { ...found, node: { ...found.node, dataplane } };
+    const without = { ...found, node: { ...found.node, dataplane } };
+    const other = await requireKernelMode(kernel, converger, without);
     const decision = desire(other);
     return { found: other, desired: decision, ops: await converger.converge(decision) };
   }

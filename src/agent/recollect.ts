@@ -46,10 +46,10 @@ type Found = Pick<FormerMember, 'publicIp' | 'vtepMac'>;
 
 /** A device of kernel mode knows the subnet's address, but not its length, which subnet.env does. */
 function recollectKernelMode({ links, addresses }: ObservedState, own: string): Found | null {
-  const link = links.find((one) => one.kind === 'classic');
+  const link = links.find((one) => one.kind === 'classic' || one.kind === 'fou');
   const address = addresses.find(({ device }) => device === link?.name)?.address;
   if (link === undefined || address !== `${own}/32`) return null;
-  return { publicIp: link.underlayAddress, vtepMac: link.mac };
+  return { publicIp: link.underlayAddress, vtepMac: link.kind === 'fou' ? null : link.mac };
 }
 
 /**

@@ -93,7 +93,7 @@ export async function settle(
     found: used,
     desired,
     ops,
-  } = await convergeOrFallBack(converger, found, desire, settings.dataplane);
+  } = await convergeOrFallBack(world.kernel, converger, found, desire, settings.dataplane);
   if (desired.dataplane === null) await world.kernel.sweep();
   const pruned = await pruneEndpoints(world, settings);
   const { mtu } = offerOf(found, lease);

@@ -11,6 +11,7 @@ import type { LeaseStore } from '../store/contract.ts';
 import type { LeaseRequest } from './acquire.ts';
 import { readIfPresent } from './atomic_file.ts';
 import { chooseAttach } from './attach_choice.ts';
+import { requireKernelMode } from './carrier.ts';
 import type { Converger } from './converge.ts';
 import { fallBackOf } from './dataplane.ts';
 import { surveyEndpointsOrWarn } from './endpoints.ts';
@@ -45,12 +46,12 @@ export async function survey(
   requireDataplane(backend, config, chosen);
   const former = (await readStateOrNull(settings))?.network;
   const isOther = former !== undefined && former !== formatPrefix(config.network);
-  return {
+  return requireKernelMode(world.kernel, converger, {
     config,
     backend,
     ...(isOther && { formerNetwork: former }),
     node: await surveyNode(world, settings, converger, chosen, config),
-  };
+  });
 }
 
 /**

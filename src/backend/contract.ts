@@ -2,6 +2,7 @@ import type { TartanError } from '../errors.ts';
 import type { NetworkConfig } from '../lease/config.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import type { Endpoint } from '../plan/dataplane.ts';
+import type { FouPort } from '../plan/fou.ts';
 import type { ObservedLink } from '../plan/links.ts';
 import type { HostRoute } from '../plan/routes.ts';
 import type { DesiredState } from '../plan/state.ts';
@@ -81,6 +82,8 @@ export interface Backend {
   readonly type: string;
   /** What can carry its packets. */
   readonly dataplanes: readonly DataplaneChoice['kind'][];
+  /** The FOU port that it takes in kernel mode, which few kernels have; absent: none. */
+  fouPort?(config: NetworkConfig, node: Node): FouPort;
   /** Whether programs carry this config's packets, where they can be loaded. */
   needsPrograms(config: NetworkConfig): boolean;
   /**

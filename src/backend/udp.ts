@@ -1,4 +1,4 @@
-/** flannel's udp by eBPF: the inner IPv4 packet is the datagram; the overlay device is one end of a veth pair. */
+/** flannel's udp: the inner IPv4 packet is the datagram. By eBPF, the overlay device is one end of a veth pair. */
 import { TartanError } from '../errors.ts';
 import { LEAST_IPV4_MTU, type NetworkConfig, type UdpConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
@@ -10,6 +10,7 @@ import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath } from './fast_path.ts';
 import { numberSubnets } from './numbering.ts';
 import { type OverlayRoutes, planRoutes, routeInto } from './overlay_routes.ts';
+import { fouPort, kernelMode } from './udp_kernel.ts';
 import { userMode } from './udp_user.ts';
 
 /** Outer IPv4 and UDP headers. */
@@ -20,7 +21,8 @@ const PAIR_MAC = '02:75:64:70:00:00';
 
 export const udp: Backend = {
   type: 'udp',
-  dataplanes: ['bpf', 'user'],
+  dataplanes: ['bpf', 'kernel', 'user'],
+  fouPort: (config, node) => fouPort(optionsOf(config), node),
   needsPrograms: () => true,
   attributes,
   desired,
@@ -51,13 +53,15 @@ function desired(
     fdb: [],
     filter: null,
   };
-  if (node.dataplane.kind !== 'bpf') {
-    return {
-      ...common,
-      ...userMode({ ...common, options, node, device, overlay, mtu: mtuOf(node) }),
-    };
+  const wish = { options, node, device, overlay, mtu: mtuOf(node) };
+  switch (node.dataplane.kind) {
+    case 'bpf':
+      return { ...common, ...byPrograms({ config, options, node, own, device, overlay }) };
+    case 'kernel':
+      return { ...common, ...kernelMode(wish) };
+    case 'user':
+      return { ...common, ...userMode({ ...common, ...wish }) };
   }
-  return { ...common, ...byPrograms({ config, options, node, own, device, overlay }) };
 }
 
 interface Wish {
@@ -119,8 +123,11 @@ function pairOf(name: string, mtu: number): PairLink {
 
 /** flannel's name for it, but for the devices of the host's other networks. One that somebody renamed is made anew. */
 function deviceOf({ links }: Node): string {
-  const own = links.find(({ kind }) => kind === 'pair' || kind === 'tun');
-  if (own !== undefined && isOverlayDevice(own.name)) return own.name;
+  // One whose maker was killed before it had its name has not.
+  const own = links.find(
+    ({ kind, name }) => ['pair', 'tun', 'fou'].includes(kind) && isOverlayDevice(name),
+  );
+  if (own !== undefined) return own.name;
   const others = links.flatMap((link) =>
     link.kind === 'foreign' && link.network !== null ? [link.name] : [],
   );

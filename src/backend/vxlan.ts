@@ -38,7 +38,7 @@ function attributes(
 ): Offer {
   const options = optionsOf(config);
   const device = node.links.find(({ name }) => name === overlayDeviceName(options.vni));
-  const deviceMac = device === undefined || device.kind === 'tun' ? null : device.mac;
+  const deviceMac = device !== undefined && 'mac' in device ? device.mac : null;
   const vtepMac = deviceMac ?? earlier?.attributes.vxlan?.vtepMac ?? randomMac();
   return {
     attributes: {

@@ -64,7 +64,7 @@ export const OPTIONS = {
   dataplane: {
     value: choice('<mode>', DATAPLANES),
     initial: 'auto',
-    help: 'what carries the packets: bpf, kernel (as flannel does it), or auto: bpf where it can be loaded',
+    help: "what carries the packets: bpf, kernel (its vxlan or FOU, as flannel's on the wire), user (of udp: tartan relay), or auto: bpf where it can be loaded",
     commands: NODE,
   },
   bpffs: {

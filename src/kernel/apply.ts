@@ -19,6 +19,7 @@ import type { Attachment } from '../plan/dataplane.ts';
 import type { Op } from '../plan/op.ts';
 import type { Address, Route } from '../plan/routes.ts';
 import { removeFilter, writeFilter } from './filter.ts';
+import { addFou, removeFou, tuneFou } from './fou.ts';
 import { runBatch } from './iproute.ts';
 import { addLink, setLink } from './link_commands.ts';
 import { removeFdb, removeNeighbors, writeFdb, writeNeighbors } from './neighbors.ts';
@@ -43,17 +44,22 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
     case 'link.add':
       await runBatch('ip', addLink(site.network, op.link));
       if (op.link.kind === 'pair') tunePair(op.link.name, op.link.far);
+      if (op.link.kind === 'fou') tuneFou(op.link.name);
       return;
     case 'link.remove':
       return runBatch('ip', [`link delete ${op.name}`]);
     case 'link.set':
       await runBatch('ip', setLink(op));
-      if (op.far !== undefined && op.tuned) tunePair(op.name, op.far);
-      return;
+      if (!op.tuned) return;
+      return op.far === undefined ? tuneFou(op.name) : tunePair(op.name, op.far);
     case 'vni.add':
       return runBatch('bridge', [`vni add dev ${op.device} vni ${op.vni}`]);
     case 'vni.remove':
       return runBatch('bridge', [`vni delete dev ${op.device} vni ${op.vni}`]);
+    case 'fou.add':
+      return runBatch('ip', addFou(op.fou));
+    case 'fou.remove':
+      return runBatch('ip', removeFou(op.fou));
     case 'address.add':
       return runBatch('ip', [`address add ${formatAddress(op.address)}`]);
     case 'address.remove':

@@ -1,5 +1,6 @@
 import type { TartanError } from '../errors.ts';
 import type { Prefix } from '../net/prefix.ts';
+import type { FouPort } from '../plan/fou.ts';
 import type { Op } from '../plan/op.ts';
 import type { HostRoute } from '../plan/routes.ts';
 import type { ObservedState } from '../plan/state.ts';
@@ -10,6 +11,11 @@ export interface Kernel {
    * Why the programs cannot be loaded here; null: they can, as far as can be told without loading them. Changes nothing.
    */
   probe(): Promise<TartanError | null>;
+  /**
+   * Why the kernel cannot carry udp by itself at this FOU port, which is not ours yet; null: it can, as far as can be told
+   * beforehand. May have the kernel load modules, and changes nothing else.
+   */
+  probeFou(fou: FouPort): Promise<TartanError | null>;
   /**
    * How programs can be attached here. Reads only.
    * @param xdpOn an interface, if XDP on it is of interest

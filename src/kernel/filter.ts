@@ -1,4 +1,5 @@
 /** The nft table of a network. An empty chain says by its name what the table was made from. */
+import { type FouPort, fouOfChain } from '../plan/fou.ts';
 import { hashFilter } from '../plan/state.ts';
 import { readNft, runNft } from './iproute.ts';
 import { unfinishedName } from './links.ts';
@@ -18,15 +19,24 @@ const FAMILY = 'ip';
 /** nft 1.0.6 does not list a table's comment as JSON, but a chain's name it does. */
 const MADE_FROM = 'made_from_';
 
-/** The hash of what our table was made from; null: there is no such table. */
-export async function observeFilter(network: string): Promise<string | null> {
+export interface ObservedFilter {
+  /** Of what our table was made from; null: there is no such table. */
+  readonly hash: string | null;
+  /** FOU ports that it says are ours. */
+  readonly fou: readonly FouPort[];
+}
+
+export async function observeFilter(network: string): Promise<ObservedFilter> {
   const name = tableOf(network);
   // Where there is no nft, or none in the kernel, there is no table.
   const tables = await readNft<NftTables>('list', 'tables', FAMILY).catch(() => []);
-  if (!tables.some(({ table }) => table?.name === name)) return null;
+  if (!tables.some(({ table }) => table?.name === name)) return { hash: null, fou: [] };
   const items = await readNft<NftChains>('list', 'table', FAMILY, name);
-  const mark = items.find(({ chain }) => chain?.name.startsWith(MADE_FROM));
-  return mark?.chain?.name.slice(MADE_FROM.length) ?? '';
+  const chains = items.flatMap(({ chain }) => (chain ? [chain.name] : []));
+  return {
+    hash: chains.find((chain) => chain.startsWith(MADE_FROM))?.slice(MADE_FROM.length) ?? '',
+    fou: chains.flatMap((chain) => fouOfChain(chain) ?? []),
+  };
 }
 
 /** One transaction: no packet meets a half of it. */

@@ -4,11 +4,13 @@ import { detachAllOrUnpin } from '../bpf/denied.ts';
 import { builtObjects, type Objects } from '../bpf/object_file.ts';
 import { pinsOf, removeEmptyFolders, removeUnfinished } from '../bpf/pins.ts';
 import { messageOf, TartanError } from '../errors.ts';
+import type { Link } from '../plan/links.ts';
 import type { Op } from '../plan/op.ts';
 import { indexOfInterface, nameOfInterface } from '../sys/interfaces.ts';
 import { applyOp } from './apply.ts';
 import { readAttachWays } from './attach_ways.ts';
 import type { Kernel } from './contract.ts';
+import { probeFou } from './fou.ts';
 import { observe } from './observe.ts';
 import { probePrograms } from './probe.ts';
 
@@ -35,6 +37,7 @@ export function openKernel(options: KernelOptions): Kernel {
   const { pins } = site;
   return {
     probe: () => probePrograms(bpffs, pins),
+    probeFou,
     readAttachWays: (xdpOn) => readAttachWays({ pins, programs: objects.vxlan.programs }, xdpOn),
     observe: () => observe(site),
     async apply(op) {
@@ -54,7 +57,13 @@ export function openKernel(options: KernelOptions): Kernel {
 }
 
 /** Messages of the kernel that say less than is known here. */
-const hints: readonly { readonly op: Op['op']; readonly says: RegExp; readonly hint: string }[] = [
+const hints: readonly {
+  readonly op: Op['op'];
+  /** Of a link that is added. */
+  readonly kind?: Link['kind'];
+  readonly says: RegExp;
+  readonly hint: string;
+}[] = [
   {
     op: 'link.set',
     says: /Address already in use/,
@@ -66,6 +75,17 @@ const hints: readonly { readonly op: Op['op']; readonly says: RegExp; readonly h
     hint: 'There is no /dev/net/tun: load its module (`modprobe tun`).',
   },
   {
+    op: 'fou.add',
+    says: /Address already in use|Operation already in progress/,
+    hint: 'Another process (`ss -ulnp`) or FOU port (`ip fou show`) has the port: stop or remove it, or choose another Backend.Port.',
+  },
+  {
+    op: 'link.add',
+    kind: 'fou',
+    says: /Unknown device type|not supported|Invalid argument/i,
+    hint: 'This kernel lacks the modules ipip or fou: load them, or give --dataplane bpf or user.',
+  },
+  {
     op: 'link.add',
     says: /Unknown device type|not supported/i,
     hint: 'This kernel lacks vxlan with VNI filters: it takes Linux 5.18 or later with CONFIG_VXLAN.',
@@ -73,7 +93,13 @@ const hints: readonly { readonly op: Op['op']; readonly says: RegExp; readonly h
 ];
 
 function toOpError(op: Op, error: unknown): TartanError {
-  const known = hints.find((hint) => hint.op === op.op && hint.says.test(messageOf(error)));
+  const kind = op.op === 'link.add' ? op.link.kind : undefined;
+  const known = hints.find(
+    (hint) =>
+      hint.op === op.op &&
+      (hint.kind === undefined || hint.kind === kind) &&
+      hint.says.test(messageOf(error)),
+  );
   if (error instanceof TartanError) {
     if (!known) return error;
     return new TartanError(error.code, `${op.op}: ${error.message}`, known.hint, { cause: error });

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { ClassicLink, Link, VxlanLink } from '../plan/links.ts';
 import type { LinkChange } from '../plan/op.ts';
+import { formatFou } from './fou.ts';
 import { aliasOf, unfinishedName } from './links.ts';
 import { FAR_MTU } from './pair.ts';
 
@@ -30,6 +31,8 @@ export function addLink(network: string, link: Link): string[] {
     }
     case 'tun':
       return [`tuntap add dev ${unfinished} mode tun`, ...finish(link.mtu)];
+    case 'fou':
+      return [`link add ${unfinished} type ${formatFou(link)}`, ...finish(link.mtu)];
     default:
       return [
         `link add ${unfinished} address ${link.mac} type vxlan ${formatTunnel(link)}`,

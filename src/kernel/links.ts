@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import {
   type ClassicLink,
   type ForeignLink,
+  type FouLink,
   isOverlayDevice,
   type ObservedLink,
   type PairLink,
@@ -11,6 +12,7 @@ import {
   type VxlanSocket,
 } from '../plan/links.ts';
 import type { HostInterface } from './contract.ts';
+import { isTunedFou } from './fou.ts';
 import { readJson } from './iproute.ts';
 import { FAR_MTU, isTuned } from './pair.ts';
 
@@ -23,7 +25,7 @@ export interface IpInterface {
   readonly address?: string;
   readonly ifalias?: string;
   readonly master?: string;
-  /** The other end of a veth pair, where that is in the same namespace. */
+  /** The other end of a veth pair, where that is in the same namespace; what a tunnel sends by. */
   readonly link?: string;
   /** Of the namespace that the other end is in; absent: this one. */
   readonly link_netnsid?: number;
@@ -39,6 +41,9 @@ export interface IpInterface {
       readonly link?: string;
       readonly local?: string;
       readonly gbp?: boolean;
+      /** `any`, of a tunnel without one. */
+      readonly remote?: string;
+      readonly encap?: { readonly type?: string; readonly dport?: number };
     };
   };
   readonly addr_info: readonly {
@@ -104,7 +109,11 @@ export async function observeLinks(
   links: readonly IpInterface[],
 ): Promise<ObservedLink[]> {
   const seen = links.filter(
-    (link) => isVxlan(link) || isOverlayDevice(link.ifname) || isOurs(network, link),
+    (link) =>
+      isVxlan(link) ||
+      isOverlayDevice(link.ifname) ||
+      ipipAddressOf(link) !== undefined ||
+      isOurs(network, link),
   );
   const filtered = seen.some((link) => isOurs(network, link) && isFiltered(link));
   const vnis = filtered ? await readVnis() : new Map();
@@ -112,6 +121,7 @@ export async function observeLinks(
     if (!isOurs(network, link)) return toForeign(link);
     if (isKind(link, 'veth')) return toPair(link, links);
     if (isKind(link, 'tun')) return toTun(link);
+    if (isKind(link, 'ipip')) return toFou(link);
     return isFiltered(link) ? toVxlan(link, vnis.get(link.ifname) ?? null) : toClassic(link);
   });
 }
@@ -140,7 +150,7 @@ function isOurs(network: string, link: IpInterface): boolean {
   const data = link.linkinfo?.info_data;
   const isClassic = !data?.external && data?.id !== undefined;
   const isVxlanOfOurs = isVxlan(link) && (isFiltered(link) || isClassic);
-  if (!isVxlanOfOurs && !isKind(link, 'veth') && !isKind(link, 'tun')) return false;
+  if (!isVxlanOfOurs && !['veth', 'tun', 'ipip'].some((kind) => isKind(link, kind))) return false;
   return link.ifalias === aliasOf(network) || link.ifname === unfinishedName(network);
 }
 
@@ -171,6 +181,22 @@ function toTun(link: IpInterface): TunLink {
   return { name: link.ifname, kind: 'tun', mtu: link.mtu, up: isReady(link) };
 }
 
+/** One without FOU has port 0, which nobody wants. */
+function toFou(link: IpInterface): FouLink {
+  const { ifname: name, mtu, link: underlay = '', linkinfo } = link;
+  const { local: underlayAddress = '', encap } = linkinfo?.info_data ?? {};
+  const port = encap?.type === 'fou' ? (encap.dport ?? 0) : 0;
+  const tuned = isTunedFou(name);
+  return { name, kind: 'fou', mtu, port, underlay, underlayAddress, tuned, up: isReady(link) };
+}
+
+/** Of an IP-in-IP device that is for no one host: the address that it takes packets at. */
+function ipipAddressOf(link: IpInterface): string | undefined {
+  const { local, remote = 'any', external = false } = link.linkinfo?.info_data ?? {};
+  const isOne = isKind(link, 'ipip') && remote === 'any' && !external;
+  return isOne && local !== 'any' ? local : undefined;
+}
+
 /** Without NOARP the device would ask for MACs that nobody answers for. */
 function isReady({ flags }: IpInterface): boolean {
   return flags.includes('UP') && flags.includes('NOARP');
@@ -184,6 +210,7 @@ function toForeign(link: IpInterface): ForeignLink {
     data && network === null && !data.external && data.id !== undefined && data.port !== undefined
       ? { vni: data.id, port: data.port }
       : null;
+  const ipipAddress = ipipAddressOf(link);
   return {
     name: link.ifname,
     kind: 'foreign',
@@ -192,6 +219,7 @@ function toForeign(link: IpInterface): ForeignLink {
     classic,
     network,
     socket: socketOf(link),
+    ...(ipipAddress !== undefined && { ipipAddress }),
   };
 }
 

@@ -14,6 +14,7 @@ import type { Route } from '../plan/routes.ts';
 import type { ObservedState } from '../plan/state.ts';
 import { isNamespaceAlive } from '../sys/namespaces.ts';
 import { observeFilter } from './filter.ts';
+import { observeFou } from './fou.ts';
 import { readJson } from './iproute.ts';
 import { ipv4Of, observeLinks, readIpInterfaces } from './links.ts';
 import { observeFdb, observeNeighbors } from './neighbors.ts';
@@ -52,9 +53,14 @@ export async function observe(scope: Scope): Promise<ObservedState> {
   ]);
   const links = await observeLinks(network, interfaces);
   const classic = links.filter(({ kind }) => kind === 'classic').map(({ name }) => name);
-  const [neighbors, fdb] = await Promise.all([
+  // The device says whose a FOU port is, and where that has been deleted, the table.
+  const known = links.flatMap((link) =>
+    link.kind === 'fou' ? [{ address: link.underlayAddress, port: link.port }] : [],
+  );
+  const [neighbors, fdb, fou] = await Promise.all([
     Promise.all(classic.map(observeNeighbors)).then((lists) => lists.flat()),
     Promise.all(classic.map(observeFdb)).then((lists) => lists.flat()),
+    observeFou([...known, ...filter.fou]),
   ]);
   const builds = readBuilds(objects);
   const ours = new Set(links.filter(({ kind }) => kind !== 'foreign').map(({ name }) => name));
@@ -72,7 +78,8 @@ export async function observe(scope: Scope): Promise<ObservedState> {
     routes: allRoutes.filter(({ device }) => !foreign.has(device)),
     neighbors,
     fdb,
-    filter,
+    fou,
+    filter: filter.hash,
     generations: observeGenerations(scope, builds),
     attachments: observeAttachments(pins, devices),
     builds,

@@ -1,5 +1,6 @@
 /** From what is and what is to be to the steps in between: pure. */
 import { diffDataplane, orphanedAttachments, supersededAttachments } from './diff_dataplane.ts';
+import { diffFou } from './diff_fou.ts';
 import { loadGeneration, staleGenerations } from './diff_generation.ts';
 import { diffLinks } from './diff_links.ts';
 import { diffFdb, diffNeighbors } from './diff_neighbors.ts';
@@ -17,6 +18,7 @@ import { type DesiredState, hashFilter, type ObservedState } from './state.ts';
  */
 export function diff(desired: DesiredState, observed: ObservedState): Op[] {
   const links = diffLinks(desired, observed);
+  const fou = diffFou(desired, observed);
   // What hung on a device goes with it.
   const gone = (device: string) => links.replaced.has(device);
   const here = {
@@ -41,9 +43,12 @@ export function diff(desired: DesiredState, observed: ObservedState): Op[] {
     ...routes.replace,
     ...neighbors.remove,
     ...fdb.remove,
+    // While the device is there, it is known whose the port is.
+    ...fou.remove,
     ...links.remove,
     ...orphanedAttachments(desired, here),
     ...links.add,
+    ...fou.add,
     ...diffDataplane(desired.dataplane, here, links.replaced),
     ...supersededAttachments(desired, here),
     ...links.open,

@@ -31,6 +31,7 @@ export function diffLinks(desired: DesiredState, observed: ObservedState): LinkO
   for (const link of desired.links) {
     requirePort(link, observed.links);
     requireVni(link, observed.links);
+    requireAddress(link, observed.links);
   }
   const changes = desired.links.map((link) => changeLink(link, found.get(link.name)));
   return {
@@ -83,6 +84,13 @@ function canBecome(found: ObservedLink, link: Link): found is Link {
       return link.kind === 'pair' && found.far === link.far && found.mac === link.mac;
     case 'tun':
       return link.kind === 'tun';
+    case 'fou':
+      return (
+        link.kind === 'fou' &&
+        found.port === link.port &&
+        found.underlay === link.underlay &&
+        found.underlayAddress === link.underlayAddress
+      );
     case 'foreign':
       return false;
   }
@@ -159,17 +167,36 @@ function requireVni(link: Link, observed: readonly ObservedLink[]): void {
   );
 }
 
+/** Whatever comes to an address in IP packets from anywhere can be one device's only. */
+function requireAddress(link: Link, observed: readonly ObservedLink[]): void {
+  if (link.kind !== 'fou') return;
+  const { underlayAddress: address } = link;
+  const other = observed.find(
+    (one) => one.kind === 'foreign' && one.name !== link.name && one.ipipAddress === address,
+  );
+  if (other?.kind !== 'foreign') return;
+  throw new TartanError(
+    'DEVICE_FOREIGN',
+    `${link.name} cannot have the packets in packets that come to ${address}: ${other.name} has them (${other.detail})`,
+    other.network === null
+      ? `Remove ${other.name} (\`ip link delete ${other.name}\`) if nothing needs it, or give --dataplane bpf or user.`
+      : 'Give one of the two networks --dataplane bpf or user: a host has one udp network in kernel mode.',
+  );
+}
+
 /** A vxlan device, which has a VNI and a socket. */
 function isTunnel(link: Link): link is VxlanLink | ClassicLink {
   return link.kind === 'vxlan' || link.kind === 'classic';
 }
 
-function isTuned(link: Link): boolean {
-  return link.kind === 'pair' && link.tuned;
+/** Changes that make the device's offloads what they are to be. */
+function tune(found: Link, link: Link): LinkChange {
+  if (!('tuned' in link) || ('tuned' in found && found.tuned)) return {};
+  return link.kind === 'pair' ? { far: link.far, tuned: true } : { tuned: true };
 }
 
 function macOf(link: Link): string | null {
-  return link.kind === 'tun' ? null : link.mac;
+  return 'mac' in link ? link.mac : null;
 }
 
 function sameMode(a: VxlanSocket, b: VxlanSocket): boolean {
@@ -178,9 +205,9 @@ function sameMode(a: VxlanSocket, b: VxlanSocket): boolean {
 
 function alter(found: Link, link: Link): Op[] {
   const change: LinkChange = {
-    ...(link.kind === 'tun' || macOf(found) === link.mac ? {} : { mac: link.mac }),
+    ...('mac' in link && macOf(found) !== link.mac && { mac: link.mac }),
     ...(found.mtu === link.mtu ? {} : { mtu: link.mtu }),
-    ...(link.kind !== 'pair' || isTuned(found) ? {} : { far: link.far, tuned: true }),
+    ...tune(found, link),
   };
   return Object.keys(change).length > 0 ? [{ op: 'link.set', name: link.name, ...change }] : [];
 }

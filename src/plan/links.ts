@@ -45,6 +45,8 @@ export interface ForeignLink {
   readonly network: string | null;
   /** Of a vxlan device that is up. */
   readonly socket: VxlanSocket | null;
+  /** Set for an IP-in-IP device that takes what any host sends to this address. */
+  readonly ipipAddress?: string;
 }
 
 /** The UDP socket of a vxlan device that is up. Devices share a port only where they agree in how they use it. */
@@ -83,7 +85,25 @@ export interface TunLink {
   readonly up: boolean;
 }
 
-export type Link = VxlanLink | ClassicLink | PairLink | TunLink;
+/**
+ * An IP-in-IP device whose packets leave in UDP: udp's in kernel mode. Routes tell it the peers, by their next hops, and
+ * a FOU port hands it what they send.
+ */
+export interface FouLink {
+  readonly name: string;
+  readonly kind: 'fou';
+  readonly mtu: number;
+  /** UDP port of the peers, host byte order. */
+  readonly port: number;
+  /** The interface that it sends by, and the outer source address. */
+  readonly underlay: string;
+  readonly underlayAddress: string;
+  /** Whether packets leave it one by one and with their checksums, as a peer's process needs them. */
+  readonly tuned: boolean;
+  readonly up: boolean;
+}
+
+export type Link = VxlanLink | ClassicLink | PairLink | TunLink | FouLink;
 
 export type ObservedLink = Link | ForeignLink;
 

@@ -1,4 +1,5 @@
 import type { Attachment, Endpoint, ObjectName, Peer, Settings } from './dataplane.ts';
+import type { FouPort } from './fou.ts';
 import type { Link } from './links.ts';
 import type { Address, FdbEntry, Neighbor, Route } from './routes.ts';
 
@@ -9,7 +10,7 @@ export interface LinkChange {
   readonly mac?: string;
   /** Of a pair: its far end, which comes up with it. */
   readonly far?: string;
-  /** Of a pair: the offloads of both ends and the far one's MTU are to be as the programs need them. */
+  /** Of a pair: the offloads of both ends and the far one's MTU are to be as the programs need them. Of FOU: its own. */
   readonly tuned?: true;
 }
 
@@ -20,6 +21,9 @@ export type Op =
   | ({ readonly op: 'link.set'; readonly name: string } & LinkChange)
   | { readonly op: 'vni.add'; readonly device: string; readonly vni: number }
   | { readonly op: 'vni.remove'; readonly device: string; readonly vni: number }
+  /** Of a device of ours, which says whose the port is. */
+  | { readonly op: 'fou.add'; readonly fou: FouPort }
+  | { readonly op: 'fou.remove'; readonly fou: FouPort }
   | { readonly op: 'address.add'; readonly address: Address }
   | { readonly op: 'address.remove'; readonly address: Address }
   | { readonly op: 'routes.add'; readonly routes: readonly Route[] }

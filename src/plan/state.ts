@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Attachment, Dataplane, ObjectName } from './dataplane.ts';
+import type { FouPort } from './fou.ts';
 import type { Generation } from './generations.ts';
 import type { Link, ObservedLink } from './links.ts';
 import type { Address, FdbEntry, Neighbor, Route } from './routes.ts';
@@ -19,6 +20,8 @@ export interface DesiredState {
   /** What the overlay was before, where that was another: such routes there are this network's as well. */
   readonly formerNetwork?: string;
   readonly links: readonly Link[];
+  /** What its device receives by, in kernel mode of udp; absent: nothing. */
+  readonly fou?: readonly FouPort[];
   readonly addresses: readonly Address[];
   readonly routes: readonly Route[];
   /** One a device and address. */
@@ -34,6 +37,8 @@ export interface DesiredState {
 /** What the host looks like, as far as it is ours (and what stands in the way). */
 export interface ObservedState {
   readonly links: readonly ObservedLink[];
+  /** FOU ports of ours; absent: there are none. */
+  readonly fou?: readonly FouPort[];
   readonly addresses: readonly Address[];
   /** Those on devices that are not ours may be another network's of this host. */
   readonly routes: readonly Route[];

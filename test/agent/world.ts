@@ -42,6 +42,7 @@ export function recordingKernel(observed: ObservedState = EMPTY): RecordingKerne
       failure = error;
     },
     probe: async () => null,
+    probeFou: async () => null,
     readAttachWays: async () => ({ tcx: true, xdp: null }),
     observe: async () => observed,
     async apply(op) {

@@ -72,12 +72,53 @@ test('in user space: a TUN, and routes that say whose subnet it is', () => {
   );
 });
 
+const inKernel: Node = { ...node, dataplane: { kind: 'kernel', reason: null } };
+
+test('by the kernel: an IP-in-IP device in UDP, a FOU port, and the peers as next hops', () => {
+  const decision = udp.desired(fast, inKernel, own, [peer]);
+  assert.equal(decision.mode, 'kernel');
+  assert.equal(decision.dataplane, null);
+  assert.deepEqual(decision.links, [
+    {
+      ...{ name: 'flannel0', kind: 'fou', mtu: 1472, port: 8285, underlay: 'eth0' },
+      ...{ underlayAddress: '192.168.64.2', tuned: true, up: true },
+    },
+  ]);
+  assert.deepEqual(decision.fou, [{ address: '192.168.64.2', port: 8285 }]);
+  assert.deepEqual(udp.fouPort?.(fast, inKernel), decision.fou[0]);
+  assert.deepEqual(decision.addresses, [{ device: 'flannel0', address: '10.5.52.0/32' }]);
+  assert.deepEqual(decision.routes, [
+    { destination: '10.5.7.0/24', via: '192.168.64.7', device: 'flannel0', onlink: true },
+  ]);
+  assert.match(decision.filter ?? '', /chain fou_192\.168\.64\.2_8285 .*frag-off set 0/s);
+  assert.deepEqual(
+    decision.warnings.map((warning) => /FastPath/.exec(warning)?.[0]),
+    ['FastPath'],
+  );
+  assert.equal(decision.reached, 1);
+});
+
+test('by the kernel, as nobody asked for: the reason is told', () => {
+  const forced: Node = { ...node, dataplane: { kind: 'kernel', reason: 'no CAP_BPF' } };
+  assert.match(udp.desired(config, forced, own, [peer]).warnings[0] ?? '', /no CAP_BPF/);
+});
+
 test('another network of the host has a device of its own', () => {
   const { links } = udp.desired(config, { ...node, links: [others] }, own, []);
   assert.equal(links[0]?.name, 'flannel1');
   const [mine] = links;
   const again = udp.desired(config, { ...node, links: [mine ?? assert.fail()] }, own, []);
   assert.equal(again.links[0]?.name, 'flannel1');
+});
+
+test('a device that was left unfinished is not the one to go on with', () => {
+  for (const kind of ['bpf', 'kernel', 'user'] as const) {
+    const wanted: Node = { ...node, dataplane: { kind, reason: null } };
+    const [whole] = udp.desired(config, wanted, own, []).links;
+    const left = { ...(whole ?? assert.fail()), name: 'tartan-37a8eec1' };
+    const { links } = udp.desired(config, { ...wanted, links: [left] }, own, []);
+    assert.equal(links[0]?.name, 'flannel0');
+  }
 });
 
 test('flanneld’s TUN is not stepped round', () => {

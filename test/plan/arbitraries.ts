@@ -1,36 +1,25 @@
 /** Wishes of every kind that can occur, from a small vocabulary, so that hosts often meet them. */
 import fc from 'fast-check';
 import type { Endpoint, Peer, Settings } from '../../src/plan/dataplane.ts';
-import type { ClassicLink, PairLink, VxlanLink } from '../../src/plan/links.ts';
 import type { Address, FdbEntry, Neighbor } from '../../src/plan/routes.ts';
 import type { DesiredState } from '../../src/plan/state.ts';
+import {
+  aClassicLink,
+  aFouLink,
+  aLink,
+  aMac,
+  aPairLink,
+  aPort,
+  fouOf,
+  record,
+  UNDERLAYS,
+} from './link_arbitraries.ts';
 import { wantedRoutes } from './route_arbitraries.ts';
 import { check, peersOf, receive, send } from './samples.ts';
 
-export const UNDERLAYS = ['eth0', 'eth1'];
 export const DEVICES = ['flannel.1', 'flannel.2'];
 
 const aDevice = fc.constantFrom(...DEVICES);
-const aMac = fc.constantFrom('02:00:00:00:00:01', '02:00:00:00:00:02');
-const aPort = fc.constantFrom(8472, 4789);
-
-export function record<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
-  return fc.record(fields, { noNullPrototype: true });
-}
-
-export function aLink(name: string, vni: fc.Arbitrary<number | null>): fc.Arbitrary<VxlanLink> {
-  return record<VxlanLink>({
-    name: fc.constant(name),
-    kind: fc.constant('vxlan'),
-    mac: aMac,
-    mtu: fc.constantFrom(1450, 8950),
-    port: aPort,
-    vni,
-    gbp: fc.boolean(),
-    up: fc.boolean(),
-  });
-}
-
 export const wantedPeers = fc
   .uniqueArray(
     record<Peer & { isDirect: boolean }>({
@@ -84,37 +73,6 @@ export function addressesOn(device: string): fc.Arbitrary<Address[]> {
   return fc
     .uniqueArray(fc.constantFrom('10.5.52.0/32', '10.5.53.0/32'))
     .map((addresses) => addresses.map((address) => ({ device, address })));
-}
-
-export function aClassicLink(name: string): fc.Arbitrary<ClassicLink> {
-  return record<ClassicLink>({
-    name: fc.constant(name),
-    kind: fc.constant('classic'),
-    mac: aMac,
-    mtu: fc.constantFrom(1450, 8950),
-    port: aPort,
-    vni: fc.constant(1),
-    underlay: fc.constantFrom(...UNDERLAYS),
-    underlayAddress: fc.constantFrom('192.168.64.2', '192.168.64.22'),
-    gbp: fc.boolean(),
-    up: fc.boolean(),
-  });
-}
-
-/** Nobody wants one that is not tuned. */
-export function aPairLink(
-  name: string,
-  tuned: fc.Arbitrary<boolean> = fc.constant(true),
-): fc.Arbitrary<PairLink> {
-  return record<PairLink>({
-    name: fc.constant(name),
-    kind: fc.constant('pair'),
-    far: fc.constant(`${name}.far`),
-    mac: aMac,
-    mtu: fc.constantFrom(1472, 8972),
-    tuned,
-    up: fc.boolean(),
-  });
 }
 
 export function neighborsOn(device: string): fc.Arbitrary<Neighbor[]> {
@@ -216,10 +174,26 @@ const aPairState: fc.Arbitrary<DesiredState> = fc
     }),
   );
 
+/** A host of udp in kernel mode. */
+const aFouState: fc.Arbitrary<DesiredState> = aFouLink('flannel0').chain((link) =>
+  record<DesiredState>({
+    network: fc.constant('10.5.0.0/16'),
+    links: fc.constant([{ ...link, up: true }]),
+    fou: fc.constant([fouOf(link)]),
+    addresses: addressesOn(link.name),
+    routes: wantedRoutes(link.name, link.underlay, false),
+    neighbors: fc.constant([]),
+    fdb: fc.constant([]),
+    filter: aFilter,
+    dataplane: fc.constant(null),
+  }),
+);
+
 /** What a host may be asked to look like: its overlay device, if any, up, with its programs or its entries. */
 export const aDesiredState: fc.Arbitrary<DesiredState> = fc.oneof(
   { weight: 3, arbitrary: aProgrammedState },
   { weight: 2, arbitrary: aClassicState },
   { weight: 2, arbitrary: aRoutedState },
   { weight: 1, arbitrary: aPairState },
+  { weight: 1, arbitrary: aFouState },
 );

@@ -44,6 +44,7 @@ test('the ops of a diff lead to the desired state, each of them possible when it
         after.links.filter(({ kind }) => kind !== 'foreign'),
         desired.links,
       );
+      assert.deepEqual(after.fou, desired.fou ?? []);
       assert.deepEqual(new Set(ofThisNetwork(after)), new Set(desired.routes));
       assert.deepEqual(ofOthers(after), ofOthers(host));
       assert.deepEqual(new Set(after.addresses), new Set(desired.addresses));
@@ -97,6 +98,7 @@ test('nothing of ours is left when nothing is wanted, also after a run that was 
       assert.deepEqual(diff(wish, gone), []);
       assert.deepEqual(ofOthers(gone), ofOthers(host));
       assert(gone.links.every(({ kind }) => kind === 'foreign'));
+      assert.deepEqual(gone.fou, []);
       assert.deepEqual(
         [gone.addresses, ofThisNetwork(gone), gone.neighbors, gone.fdb, gone.attachments],
         [[], [], [], [], []],

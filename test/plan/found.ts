@@ -5,20 +5,24 @@ import { type Generation, generationName } from '../../src/plan/generations.ts';
 import type { Link, ObservedLink } from '../../src/plan/links.ts';
 import { hashFilter } from '../../src/plan/state.ts';
 import {
-  aClassicLink,
   addressesOn,
   aFilter,
-  aLink,
-  aPairLink,
   DEVICES,
   fdbOn,
   neighborsOn,
-  record,
   someEndpoints,
   someSettings,
-  UNDERLAYS,
   wantedPeers,
 } from './arbitraries.ts';
+import {
+  aClassicLink,
+  aFouLink,
+  aLink,
+  aPairLink,
+  fouOf,
+  record,
+  UNDERLAYS,
+} from './link_arbitraries.ts';
 import type { Host } from './model_host.ts';
 import { aTable } from './route_arbitraries.ts';
 import { routesIn } from './route_model.ts';
@@ -48,7 +52,13 @@ const observedLinks: fc.Arbitrary<ObservedLink[]> = fc
     ),
   )
   .chain((links) =>
-    fc.option(aPairLink('flannel0', fc.boolean()), { nil: null }).map((pair) => [...links, pair]),
+    fc
+      .oneof(
+        fc.constant(null),
+        aPairLink('flannel0', fc.boolean()),
+        aFouLink('flannel0', fc.boolean()),
+      )
+      .map((other) => [...links, other]),
   )
   .map((links) => links.filter((link) => link !== null));
 
@@ -117,6 +127,7 @@ export const aHost: fc.Arbitrary<Host> = observedLinks.chain((links) => {
     record<Omit<Host, 'routes'>>({
       interfaces: fc.constant(UNDERLAYS),
       links: fc.constant(links),
+      fou: fc.subarray(links.flatMap((link) => (link.kind === 'fou' ? [fouOf(link)] : []))),
       addresses: onEach(ours, addressesOn),
       table: aTable(
         ours.filter(({ up }) => up).map(({ name }) => name),

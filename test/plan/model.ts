@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
+import type { FouLink } from '../../src/plan/links.ts';
 import type { Op } from '../../src/plan/op.ts';
 import { hashFilter } from '../../src/plan/state.ts';
 import {
@@ -55,6 +56,16 @@ export function apply(host: Host, op: Op): Host {
         assert.equal(link.vni, op.vni);
         return { ...link, vni: null };
       });
+    case 'fou.add': {
+      const { fou } = op;
+      const isFor = ({ port, underlayAddress }: FouLink) =>
+        port === fou.port && underlayAddress === fou.address;
+      const isKnown = host.links.some((link) => link.kind === 'fou' && isFor(link));
+      assert(isKnown, 'nobody would know whose it is');
+      return { ...host, fou: added(host.fou ?? [], [fou]) };
+    }
+    case 'fou.remove':
+      return { ...host, fou: removed(host.fou ?? [], [op.fou]) };
     case 'address.add':
       assert(hasDevice(host, op.address.device));
       return { ...host, addresses: added(host.addresses, [op.address]) };
