@@ -28,6 +28,12 @@ export interface Carrier {
   readonly tunnel: Tunnel | null;
   /** A process on each host carries the packets. */
   readonly hasRelay?: true;
+  /** Hops that a packet loses a life at, and nobody is told. Default 0. */
+  readonly silentHops?: number;
+  /** How many datagrams at once are not too many for the queues on the way. Default: as many as there are. */
+  readonly atOnce?: { readonly fragmented: number; readonly segmented: number };
+  /** A lease tells a host by a MAC, too: with another address it keeps its subnet. */
+  readonly isKnownByMac?: true;
   /**
    * What may happen to what `join` has made on a host: a name, and a script for the host's shell. Each leaves something
    * for the next join to mend. After the last nothing is carried.

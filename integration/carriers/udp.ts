@@ -50,7 +50,7 @@ const DAMAGES: Carrier['damages'] = [
   ['its far end down', `ip link set ${DEVICE}.far down`],
   ['another MAC', `ip link set ${DEVICE} address 02:00:00:00:00:99`],
   ['another MTU', `ip link set ${DEVICE} mtu 1000`],
-  ['segments left to be cut later', `ethtool -K ${DEVICE} tso on`],
+  ['nothing merged that comes in', `ethtool -K ${DEVICE} gro off`],
   ['no address', `ip address flush dev ${DEVICE}`],
   ['no routes', `ip route flush dev ${DEVICE}`],
   ['no programs', NO_PROGRAMS],
@@ -102,5 +102,7 @@ export const UDP_USER: TunnelCarrier = {
   // A socket is told nothing of outer headers.
   tunnel: { ...TUNNEL, takesMarks: false },
   hasRelay: true,
+  silentHops: 2,
+  atOnce: { fragmented: 5, segmented: 400 },
   programs: null,
 };

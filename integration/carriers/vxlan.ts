@@ -103,6 +103,7 @@ export const VXLAN: TunnelCarrier = {
   overhead: 50,
   tunnel: TUNNEL,
   damages: DAMAGES,
+  isKnownByMac: true,
   programs: PROGRAMS,
 };
 
