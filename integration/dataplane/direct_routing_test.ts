@@ -1,3 +1,4 @@
+import { mostTelling } from '../../lab/patience.ts';
 import {
   VXLAN_DIRECT,
   VXLAN_DIRECT_FAST,
@@ -6,7 +7,7 @@ import {
 } from '../carriers/vxlan_direct.ts';
 import { testCarrier } from './suite.ts';
 
-testCarrier(VXLAN_DIRECT, ['flat']);
-testCarrier(VXLAN_DIRECT_FAST, ['flat']);
-testCarrier(VXLAN_ROUTED, ['routed, a hop of 1400 between']);
-testCarrier(VXLAN_ROUTED_FAST, ['routed, a hop of 1400 between']);
+for (const carrier of mostTelling([VXLAN_DIRECT_FAST, VXLAN_DIRECT]))
+  testCarrier(carrier, ['flat']);
+for (const carrier of mostTelling([VXLAN_ROUTED, VXLAN_ROUTED_FAST]))
+  testCarrier(carrier, ['routed, a hop of 1400 between']);
