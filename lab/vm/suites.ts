@@ -55,12 +55,12 @@ const ON_THE_WIRE = {
 const FLOODS = {
   flood: { vxlan: ['by TCX', 'from one to the other and back'] },
   fast_path_flood: {
-    'vxlan FastPath': ['from one to the other and back'],
+    'vxlan FastPath': ['by TCX'],
     'host-gw FastPath': ['by TCX', 'from one to the other and back'],
   },
   udp_flood: {
     udp: ['by TCX', 'from one to the other and back'],
-    'udp FastPath': ['from one to the other and back'],
+    'udp FastPath': ['by TCX'],
   },
 };
 
