@@ -49,7 +49,7 @@ export function hostOf(plan: HostPlan, { options, storeEnv }: HostContext): Host
     FLANNELD_STATE_DIR: stateDir,
     FLANNELD_SUBNET_FILE: subnetFile,
     // Not `auto`: what a test is about must not fall back.
-    FLANNELD_DATAPLANE: options.kernelHosts.includes(plan.name) ? 'kernel' : 'bpf',
+    FLANNELD_DATAPLANE: dataplaneOf(plan.name, options),
     PATH: `${dirname(TARTAN)}:${process.env.PATH}`,
   };
   const namespaceName = namespaceOf(options.name, plan.name);
@@ -67,6 +67,11 @@ export function hostOf(plan: HostPlan, { options, storeEnv }: HostContext): Host
     tartan: tartan.run,
     startTartan: tartan.start,
   };
+}
+
+function dataplaneOf(name: string, { kernelHosts, userHosts }: FullLabOptions): string {
+  if (userHosts.includes(name)) return 'user';
+  return kernelHosts.includes(name) ? 'kernel' : 'bpf';
 }
 
 /** Options of the shell that the lab is started from must not reach the hosts. */

@@ -27,6 +27,8 @@ export interface LabOptions {
   readonly store?: StoreKind;
   /** Names of the hosts that are to be in kernel mode, without our programs; default none. */
   readonly kernelHosts?: readonly string[];
+  /** Names of the hosts that are to be in user mode; default none. */
+  readonly userHosts?: readonly string[];
 }
 
 /** Options with every default filled in. */
@@ -45,6 +47,7 @@ export function fillOptions(options: LabOptions): FullLabOptions {
     pods: options.pods ?? 1,
     store: options.store ?? 'file',
     kernelHosts: options.kernelHosts ?? [],
+    userHosts: options.userHosts ?? [],
   };
   checkLabName(full.name);
   checkOneOf('underlay', full.underlay, ['flat', 'routed', 'pair']);

@@ -9,11 +9,11 @@
 
 #include "../include/peers.h"
 
-/* Where the flag lies in the last eight bytes of a struct peer, which are changed at once: user space writes there too. */
+/* Where the flag lies in eight bytes of a struct peer, which are changed at once: user space writes there too. */
 #define FLAGS_OFFSET __builtin_offsetof(struct peer, mac)
 #define FLAGS_SHIFT (8 * (__builtin_offsetof(struct peer, flags) - FLAGS_OFFSET))
 
-_Static_assert(sizeof(struct peer) == FLAGS_OFFSET + 8 && FLAGS_OFFSET % 8 == 0, "eight bytes");
+_Static_assert(sizeof(struct peer) >= FLAGS_OFFSET + 8 && FLAGS_OFFSET % 8 == 0, "eight bytes");
 
 static __always_inline int is_in_kernel(const struct peer *peer)
 {

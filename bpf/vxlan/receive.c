@@ -51,9 +51,8 @@ int vxlan_receive(struct __sk_buff *skb)
 	if (note)
 		return receive_stripped(skb, settings, note);
 	eth = packet_head(skb, ETH_LEN + IPV4_LEN + UDP_LEN);
-	if (!eth)
-		return HAND_ON;
-	if (!is_plain_tunnel((void *)(eth + 1), settings))
+	/* A direct peer's packet may be shorter than a tunnel's: the last piece of another, for one. */
+	if (!eth || !is_plain_tunnel((void *)(eth + 1), settings))
 		return receive_direct(skb, settings);
 
 	eth = packet_head(skb, ETH_LEN + offsetof(struct outer_headers, inner_eth));

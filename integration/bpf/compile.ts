@@ -4,7 +4,8 @@ import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } fr
 import { arch, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { builtObject, type ObjectFile } from '../../src/bpf/object_file.ts';
+import { builtObjects, type ObjectFile } from '../../src/bpf/object_file.ts';
+import type { ObjectName } from '../../src/plan/dataplane.ts';
 import { type LoadedObject, loadObject } from '../../src/sys/libbpf.ts';
 
 const machine = arch() === 'arm64' ? 'aarch64' : 'x86_64';
@@ -35,11 +36,17 @@ export function compileAndLoad(
 /** Another version of the programs, on disk until it is disposed. */
 export type Variant = ObjectFile & Disposable;
 
+/** Texts of the sources and what stands there instead. */
+export type Edits = readonly (readonly [text: string, by: string])[];
+
+/** Another build of any object, which does the same. */
+export const OTHER_BUILD: Edits = [['#define ENDPOINT_LIFETIME 1', '#define ENDPOINT_LIFETIME 2']];
+
 /**
- * Compiles bpf/vxlan.c after replacing texts in it and its parts.
+ * Compiles an object's source after replacing texts in it and its parts.
  * @param edits each must be found in exactly one file
  */
-export function compileVariant(edits: readonly (readonly [text: string, by: string])[]): Variant {
+export function compileVariant(edits: Edits, object: ObjectName = 'vxlan'): Variant {
   const folder = mkdtempSync(join(tmpdir(), 'tartan-bpf-'));
   const bpf = join(folder, 'bpf');
   cpSync(fileURLToPath(new URL('../../bpf', import.meta.url)), bpf, { recursive: true });
@@ -52,9 +59,9 @@ export function compileVariant(edits: readonly (readonly [text: string, by: stri
     writeFileSync(file, readFileSync(file, 'utf8').replace(text, by));
   }
   const path = join(folder, 'object.o');
-  compile(join(bpf, 'vxlan.c'), path, `-I${join(bpf, 'include')}`);
+  compile(join(bpf, `${object}.c`), path, `-I${join(bpf, 'include')}`);
   return {
-    ...builtObject,
+    ...builtObjects[object],
     path,
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
   };

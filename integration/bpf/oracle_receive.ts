@@ -101,7 +101,6 @@ export function trafficFrom(peer: Peer | undefined, packets: number, bytes: numb
 
 export function judgeReceived(world: World, frame: Frame): Expected {
   const { bytes, length, gsoSize } = frame;
-  if (length < 42) return IGNORED;
   if (!isPlainTunnel(world, frame)) return judgeDirect(world, frame);
   if (length < 50) return dropFor(['drop_truncated']);
   if (!isOurTunnel(world, frame)) return handOn('other_vni');

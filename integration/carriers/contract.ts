@@ -1,6 +1,7 @@
 /** What the suites know of a carrier: a backend in one of its modes. What does not hold for one is said here. */
 import type { Mode } from '../../src/backend/contract.ts';
 import type { CounterName } from '../../src/bpf/counters.ts';
+import type { Expected, Frame, World } from '../bpf/oracle.ts';
 import type { Changes } from '../bpf/scene.ts';
 
 /** What is counted beside the packets themselves. */
@@ -17,15 +18,27 @@ export interface Carrier {
   readonly mode: Mode;
   /** Hosts reach each other on one layer 2 only. */
   readonly isFlatOnly: boolean;
-  /**
-   * The overlay device: the whole network is routed to it, and it is what hosts speak to pods from. null: they speak
-   * from the underlay, and only the subnets of peers are routed.
-   */
+  /** A tunnel to hosts behind a router alone: without one it is another carrier. */
+  readonly isRoutedOnly?: true;
+  /** The overlay device, to which the whole network is routed. null: only the subnets of peers are routed. */
   readonly device: string | null;
   /** In bytes, of the outer headers. */
   readonly overhead: number;
-  /** null: packets travel as they are. */
+  /** null: packets travel as they are, and hosts speak to pods from the underlay. */
   readonly tunnel: Tunnel | null;
+  /** A process on each host carries the packets. */
+  readonly hasRelay?: true;
+  /** Hops that a packet loses a life at, and nobody is told. Default 0. */
+  readonly silentHops?: number;
+  /** How many datagrams at once are not too many for the queues on the way. Default: as many as there are. */
+  readonly atOnce?: { readonly fragmented: number; readonly segmented: number };
+  /** A lease tells a host by a MAC, too: with another address it keeps its subnet. */
+  readonly isKnownByMac?: true;
+  /**
+   * What may happen to what `join` has made on a host: a name, and a script for the host's shell. Each leaves something
+   * for the next join to mend. After the last nothing is carried.
+   */
+  readonly damages: readonly (readonly [name: string, script: string])[];
   /** null: no program of ours sees a packet, so that nothing is counted or checked. */
   readonly programs: Programs | null;
   /** What it takes that this kernel has not, for `skip`; absent: nothing. */
@@ -50,6 +63,8 @@ export interface Tunnel {
   readonly stray: { readonly counter: CounterName; readonly isLeftToHost: boolean };
   /** Whether fragments of an outer packet may come in any order, as the kernel takes them. */
   readonly gathers: 'in order' | 'in any order';
+  /** Whether the underlay's congestion marks go into the inner header (RFC 6040). */
+  readonly takesMarks: boolean;
   /** Whether an outer packet may have IP options. Else the host gets it, and has no use for it. */
   readonly takesOptions: boolean;
 }
@@ -69,8 +84,8 @@ export interface Flaw {
 
 /** What our programs make of what they see. */
 export interface Programs {
-  /** Whose packets they see: all of the overlay, or those between endpoints alone. */
-  readonly see: 'overlay' | 'endpoints';
+  /** Whose packets they see: all of the overlay, those between endpoints alone, or those that are for no peer. */
+  readonly see: 'overlay' | 'endpoints' | 'strays';
   /** A packet that took the slow way of receiving: in two fragments, or with options. */
   readonly slow: {
     readonly received: Reasons;
@@ -95,9 +110,18 @@ export interface Programs {
   gso(packets: number, datagrams: number): { readonly sender: Reasons; readonly receiver: Reasons };
   /** Beside each packet to a peer whose end is a process. */
   readonly toProcess: Reasons;
+  /** What the one that receives is to make of a frame for this host, said once more. */
+  judge(world: World, frame: Frame): Expected;
+  /** For what reasons that one leaves a packet to the host, where no other program counts them. */
+  readonly left: readonly CounterName[];
   /** What a pod's host counts while the pod routes what came out of the tunnel into the tunnel. */
   readonly sentOn: readonly CounterName[];
 }
+
+/** Takes the programs off the underlay, and off a host's other devices where links hold them. */
+export const NO_PROGRAMS = `
+rm -rf $FLANNELD_BPFFS/tartan
+tc filter delete dev eth0 ingress 2>/dev/null || true`;
 
 export function isFast({ mode }: Carrier): boolean {
   return mode === 'fastpath';

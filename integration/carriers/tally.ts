@@ -4,7 +4,7 @@ import type { Carrier, Reasons } from './contract.ts';
 
 /** What is counted between pods, where programs that see all of the overlay would count `counts`. */
 export function tally({ programs }: Carrier, counts: CountedByHost): CountedByHost {
-  return programs === null ? {} : counts;
+  return programs === null || programs.see === 'strays' ? {} : counts;
 }
 
 /** So many packets there and as many back. */
@@ -22,7 +22,7 @@ export function exchangeWithHosts(
   to: { readonly name: string; readonly isPod: boolean },
   packets: number,
 ): CountedByHost {
-  if (programs === null) return {};
+  if (programs === null || programs.see === 'strays') return {};
   const both = exchange(from.name, to.name, packets);
   if (programs.see === 'overlay') return both;
   const { [from.name]: atFrom = {} } = both;

@@ -1,6 +1,13 @@
 /** udp: the packet itself is the datagram. The programs do all there is to do; the kernel has no socket for it. */
+import { judgeUdpReceived } from '../bpf/oracle_udp.ts';
 import { missingFou } from '../kernel/requirements.ts';
-import type { Carrier, Programs, Tunnel, TunnelCarrier } from './contract.ts';
+import {
+  type Carrier,
+  NO_PROGRAMS,
+  type Programs,
+  type Tunnel,
+  type TunnelCarrier,
+} from './contract.ts';
 
 const CONFIG = { Network: '10.5.0.0/16', Backend: { Type: 'udp' } } as const;
 
@@ -10,6 +17,7 @@ const TUNNEL: Tunnel = {
   flaws: [],
   stray: { counter: 'drop_not_ipv4', isLeftToHost: false },
   gathers: 'in order',
+  takesMarks: true,
   takesOptions: false,
 };
 
@@ -29,17 +37,36 @@ const PROGRAMS: Programs = {
   // Cut before it leaves: at the other end nobody could take the tunnel off it.
   gso: (packets) => ({ sender: { slow_send_gso: packets }, receiver: {} }),
   toProcess: { slow_send_peer: 1 },
+  // What it does with pieces depends on those before.
+  judge: judgeUdpReceived,
+  left: [],
   sentOn: ['slow_send_room'],
 };
+
+const DEVICE = 'flannel0';
+
+const DAMAGES: Carrier['damages'] = [
+  ['the device down and up', `ip link set ${DEVICE} down; ip link set ${DEVICE} up`],
+  ['the device down', `ip link set ${DEVICE} down`],
+  ['its far end down', `ip link set ${DEVICE}.far down`],
+  ['another MAC', `ip link set ${DEVICE} address 02:00:00:00:00:99`],
+  ['another MTU', `ip link set ${DEVICE} mtu 1000`],
+  ['nothing merged that comes in', `ethtool -K ${DEVICE} gro off`],
+  ['no address', `ip address flush dev ${DEVICE}`],
+  ['no routes', `ip route flush dev ${DEVICE}`],
+  ['no programs', NO_PROGRAMS],
+  ['the device deleted', `ip link delete ${DEVICE}`],
+];
 
 export const UDP: TunnelCarrier = {
   name: 'udp',
   config: CONFIG,
   mode: 'default',
   isFlatOnly: false,
-  device: 'flannel0',
+  device: DEVICE,
   overhead: 28,
   tunnel: TUNNEL,
+  damages: DAMAGES,
   programs: PROGRAMS,
 };
 
@@ -67,4 +94,17 @@ export const UDP_KERNEL: Carrier = {
   mode: 'kernel',
   programs: null,
   missing: missingFou(),
+};
+
+/** `tartan relay`. */
+export const UDP_USER: TunnelCarrier = {
+  ...UDP,
+  name: 'udp user mode',
+  mode: 'user',
+  // A socket is told nothing of outer headers.
+  tunnel: { ...TUNNEL, takesMarks: false },
+  hasRelay: true,
+  silentHops: 2,
+  atOnce: { fragmented: 5, segmented: 400 },
+  programs: null,
 };

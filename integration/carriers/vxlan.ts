@@ -1,7 +1,15 @@
 /** vxlan: a device named after the VNI, whose kernel takes what the programs leave. */
 import { NETWORK_CONFIG } from '../../lab/lab.ts';
+import { judgeReceived } from '../bpf/oracle_receive.ts';
 import { ETHERTYPE, ethernet, vxlan } from '../bpf/packets.ts';
-import type { Carrier, Flaw, Programs, Tunnel, TunnelCarrier } from './contract.ts';
+import {
+  type Carrier,
+  type Flaw,
+  NO_PROGRAMS,
+  type Programs,
+  type Tunnel,
+  type TunnelCarrier,
+} from './contract.ts';
 
 const VNI = 1;
 const SENDER_MAC = '02:00:00:00:00:01';
@@ -44,6 +52,7 @@ const TUNNEL: Tunnel = {
   flaws: FLAWS,
   stray: { counter: 'other_vni', isLeftToHost: true },
   gathers: 'in any order',
+  takesMarks: true,
   takesOptions: true,
 };
 
@@ -66,17 +75,35 @@ const PROGRAMS: Programs = {
     receiver: { slow_receive_gso: packets, slow_received: packets },
   }),
   toProcess: {},
+  judge: judgeReceived,
+  left: ['other_vni', 'slow_receive_congestion', 'slow_receive_gso', 'slow_receive_room'],
   sentOn: ['slow_send_room'],
 };
+
+const DEVICE = 'flannel.1';
+
+const DAMAGES: Carrier['damages'] = [
+  ['the device down and up', `ip link set ${DEVICE} down; ip link set ${DEVICE} up`],
+  ['the device down', `ip link set ${DEVICE} down`],
+  ['another MAC', `ip link set ${DEVICE} address 02:00:00:00:00:99`],
+  ['another MTU', `ip link set ${DEVICE} mtu 1000`],
+  ['no VNI', `bridge vni delete dev ${DEVICE} vni 1`],
+  ['no address', `ip address flush dev ${DEVICE}`],
+  ['no routes', `ip route flush dev ${DEVICE}`],
+  ['no programs', NO_PROGRAMS],
+  ['the device deleted', `ip link delete ${DEVICE}`],
+];
 
 export const VXLAN: TunnelCarrier = {
   name: 'vxlan',
   config: NETWORK_CONFIG,
   mode: 'default',
   isFlatOnly: false,
-  device: 'flannel.1',
+  device: DEVICE,
   overhead: 50,
   tunnel: TUNNEL,
+  damages: DAMAGES,
+  isKnownByMac: true,
   programs: PROGRAMS,
 };
 

@@ -6,6 +6,7 @@ import type { Namespace } from '../../lab/namespace.ts';
 import type { LabOptions } from '../../lab/options.ts';
 import { hostDevice, type Pod } from '../../lab/pod.ts';
 import { waitForPing } from '../../lab/traffic.ts';
+import { startUserRelay } from '../../lab/user_relay.ts';
 import type { JoinReport } from '../../src/agent/join.ts';
 import { type Carrier, isFast } from '../carriers/contract.ts';
 import { VXLAN } from '../carriers/vxlan.ts';
@@ -48,9 +49,11 @@ export async function createNetwork(
   const lab = await createLab({
     ...options,
     ...(carrier.mode === 'kernel' && { kernelHosts: ['a', 'b', 'c'] }),
+    ...(carrier.hasRelay && { userHosts: ['a', 'b', 'c'] }),
   });
   try {
     await joinAll(lab, carrier.config);
+    if (carrier.hasRelay) await Promise.all(lab.hosts.map((host) => startUserRelay(host)));
     if (isFast(carrier)) await Promise.all(lab.hosts.map(makeEndpoints));
     const members = await Promise.all(lab.hosts.map((host) => describeMember(host, carrier)));
     await Promise.all(
@@ -85,11 +88,11 @@ async function showTheWay({ members, stranger }: Network): Promise<void> {
   await stranger.namespace.shell(routes.join('\n'));
 }
 
+/** What of a carrier a member has to do with. */
+type Overlay = Pick<Carrier, 'device' | 'tunnel'>;
+
 /** Joins once more, which must change nothing, and takes the facts from the report. */
-export async function describeMember(
-  host: Host,
-  carrier: Pick<Carrier, 'device'> = VXLAN,
-): Promise<Member> {
+export async function describeMember(host: Host, carrier: Overlay = VXLAN): Promise<Member> {
   const report = await join(host);
   assert.equal(report.changed, false, `host ${host.name} had joined already`);
   return memberOf(host, report, carrier);
@@ -98,7 +101,7 @@ export async function describeMember(
 export async function memberOf(
   host: Host,
   { subnet, mtu }: JoinReport,
-  { device }: Pick<Carrier, 'device'> = VXLAN,
+  { device, tunnel }: Overlay = VXLAN,
 ): Promise<Member> {
   const [pod] = host.pods;
   assert(pod);
@@ -110,7 +113,7 @@ export async function memberOf(
     pod,
     subnet,
     overlayAddress: device === null ? gateway : first,
-    speaksFrom: device === null ? host.address : first,
+    speaksFrom: tunnel === null ? host.address : first,
     gateway,
     vtepMac: device === null ? '' : await macOf(host, device),
     mtu,

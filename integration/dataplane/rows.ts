@@ -13,6 +13,8 @@ interface LabRow {
   readonly isWithoutChecksums?: boolean;
   /** Also tried where everything is slow: between them they have each kind of underlay. */
   readonly isTelling?: boolean;
+  /** Also tried where another backend has been through all of them. */
+  readonly isEnough?: boolean;
 }
 
 export interface Row extends LabRow {
@@ -23,32 +25,45 @@ export interface Row extends LabRow {
 const LABS = {
   flat: { options: { underlay: 'flat' }, scope: 'everything', isTelling: true },
   routed: { options: { underlay: 'routed' }, scope: 'everything' },
-  'flat, MTU 9000': { options: { underlay: 'flat', mtu: 9000 }, scope: 'sizes' },
+  'flat, MTU 9000': { options: { underlay: 'flat', mtu: 9000 }, scope: 'sizes', isEnough: true },
   'routed, MTU 9000': { options: { underlay: 'routed', mtu: 9000 }, scope: 'sizes' },
   'routed, a hop of 1400 between': {
     options: { underlay: 'routed', pathMtu: 1400 },
     scope: 'sizes',
     isTelling: true,
+    isEnough: true,
   },
   'flat, wire': {
     options: { underlay: 'flat', wire: true },
     scope: 'sizes',
     isTelling: true,
+    isEnough: true,
   },
   'routed, wire': { options: { underlay: 'routed', wire: true }, scope: 'sizes' },
   'flat, wire, checksums by the CPU': {
     options: { underlay: 'flat', wire: true },
     scope: 'sizes',
     isWithoutChecksums: true,
+    isEnough: true,
   },
 } as const satisfies Record<string, LabRow>;
 
 export type LabName = keyof typeof LABS;
 
 /** All labs that a carrier can be in. */
-export function labsFor({ isFlatOnly }: Carrier): LabName[] {
+export function labsFor({ isFlatOnly, isRoutedOnly }: Carrier): LabName[] {
   const names = Object.keys(LABS) as LabName[];
-  return names.filter((lab) => !isFlatOnly || LABS[lab].options.underlay === 'flat');
+  return names.filter((lab) =>
+    LABS[lab].options.underlay === 'flat' ? !isRoutedOnly : !isFlatOnly,
+  );
+}
+
+/** Of labs that try sizes alone, those that tell of a second backend: each kind of underlay, and one large MTU. */
+export function fewSizes(carrier: Carrier): LabName[] {
+  return labsFor(carrier).filter((lab) => {
+    const row: LabRow = LABS[lab];
+    return row.isEnough === true;
+  });
 }
 
 /** A carrier in some of the labs. */

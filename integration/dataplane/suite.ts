@@ -39,7 +39,7 @@ function testRow(row: Row): void {
     });
     after(() => created?.lab.destroy());
 
-    if (row.carrier.mode === 'kernel') kernelMode(network, row);
+    if (row.carrier.mode === 'kernel' || row.carrier.hasRelay) kernelMode(network, row);
     else byPrograms(network, row);
   });
 }

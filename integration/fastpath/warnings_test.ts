@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createLab, type Lab } from '../../lab/lab.ts';
+import { HOST_GW_FAST } from '../carriers/host_gw.ts';
+import { UDP_FAST } from '../carriers/udp.ts';
 import { VXLAN_FAST } from '../carriers/vxlan.ts';
 import { missing } from '../dataplane/requirements.ts';
 import { startWatch } from '../lifecycle/watching.ts';
 
 const skip = await missing();
 
-for (const { name, config } of [VXLAN_FAST]) {
+for (const { name, config } of [VXLAN_FAST, UDP_FAST, HOST_GW_FAST]) {
   describe(`forward chains, ${name}`, { skip }, () => {
     let lab: Lab;
     before(async () => {

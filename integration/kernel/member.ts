@@ -5,7 +5,7 @@ import type { Host } from '../../lab/host.ts';
 import { namespacePath } from '../../lab/names.ts';
 import type { Namespace } from '../../lab/namespace.ts';
 import { openMaps } from '../../src/bpf/generation.ts';
-import { builtObject, type ObjectFile } from '../../src/bpf/object_file.ts';
+import type { Objects } from '../../src/bpf/object_file.ts';
 import type { OpenMaps } from '../../src/bpf/open_map.ts';
 import { type Pins, pinsOf } from '../../src/bpf/pins.ts';
 import { openKernel } from '../../src/kernel/kernel.ts';
@@ -31,8 +31,11 @@ export interface Member {
   openMaps(): Promise<OpenMaps>;
 }
 
-/** The kernel of a namespace; `bpffs` may be another host's. */
-export function memberOf(host: Namespace, bpffs: string, object: ObjectFile = builtObject): Member {
+/**
+ * The kernel of a namespace; `bpffs` may be another host's.
+ * @param objects what it loads in the place of what has been built
+ */
+export function memberOf(host: Namespace, bpffs: string, objects: Partial<Objects> = {}): Member {
   const pins = pinsOf(bpffs, NETWORK);
   const within = async <T>(act: (kernel: ReturnType<typeof openKernel>) => Promise<T>) => {
     const { ino: networkNamespace } = statSync(namespacePath(host.namespace));
@@ -42,7 +45,7 @@ export function memberOf(host: Namespace, bpffs: string, object: ObjectFile = bu
         network: NETWORK,
         bpffs,
         networkNamespace,
-        objects: { vxlan: object },
+        objects,
         genericXdp: true,
       }),
     );
@@ -79,6 +82,6 @@ export function memberOf(host: Namespace, bpffs: string, object: ObjectFile = bu
   };
 }
 
-export function memberAt(host: Host, object?: ObjectFile): Member {
-  return memberOf(host, host.bpffs, object);
+export function memberAt(host: Host, objects?: Partial<Objects>): Member {
+  return memberOf(host, host.bpffs, objects);
 }

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import type { Host } from '../../lab/host.ts';
 import type { Node } from '../../src/backend/contract.ts';
-import { vxlan } from '../../src/backend/vxlan.ts';
+import { backendFor } from '../../src/backend/table.ts';
 import { parseConfig } from '../../src/lease/config.ts';
 import type { Lease } from '../../src/lease/lease.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
-import type { Attachment, Dataplane, Settings } from '../../src/plan/dataplane.ts';
+import type { Attachment, Dataplane, Endpoint, Settings } from '../../src/plan/dataplane.ts';
 import type { DesiredState } from '../../src/plan/state.ts';
 import { hasTcx } from '../../src/sys/bpf_links.ts';
 
@@ -53,15 +53,38 @@ export interface Wish {
   readonly by?: Node['attach']['by'];
   readonly xdp?: boolean;
   readonly mode?: Node['dataplane']['kind'];
-  /** The host's own, for DirectRouting. */
+  /** The host's own, for DirectRouting and host-gw. */
   readonly routes?: Node['routes'];
+  readonly endpoints?: readonly Endpoint[];
 }
 
 /** What a host of a lab is to look like; hosts a, b, … hold 10.5.10.0/24, 10.5.11.0/24, … */
 export function desiredOf(host: Host, wish: Wish = {}): DesiredState {
-  const { config = CONFIG, own = ownLease(host), peers = somePeers, underlay } = wish;
-  const { by = MEANS, xdp = false, mode = 'bpf', routes = null } = wish;
-  const node: Node = {
+  const { config = CONFIG, own = ownLease(host, config), peers = somePeers } = wish;
+  const parsed = parseConfig(JSON.stringify(config));
+  const backend = backendFor(parsed.backend.type);
+  const { warnings, ...desired } = backend.desired(parsed, nodeOf(host, wish), own, peers);
+  assert.deepEqual(warnings, []);
+  return desired;
+}
+
+/** 192.168.77.10 holds 10.5.10.0/24. */
+export function ownLease(host: Host, config: object = CONFIG): Lease {
+  const { address } = host;
+  const parsed = parseConfig(JSON.stringify(config));
+  const { attributes } = backendFor(parsed.backend.type).attributes(
+    parsed,
+    nodeOf(host),
+    null,
+    () => macOf(address),
+  );
+  return { ...leaseOf(`10.5.${address.split('.').at(-1)}.0/24`, address), attributes };
+}
+
+function nodeOf(host: Host, wish: Wish = {}): Node {
+  const { underlay, endpoints = [], routes = null } = wish;
+  const { by = MEANS, xdp = false, mode = 'bpf' } = wish;
+  return {
     interface: {
       name: host.device,
       address: host.address,
@@ -70,26 +93,13 @@ export function desiredOf(host: Host, wish: Wish = {}): DesiredState {
       ...underlay,
     },
     publicIp: host.address,
-    endpoints: [],
+    endpoints,
     netfilter: null,
     attach: { by, xdp },
     links: [],
     dataplane: { kind: mode, reason: null },
     routes,
   };
-  const { warnings, ...desired } = vxlan.desired(
-    parseConfig(JSON.stringify(config)),
-    node,
-    own,
-    peers,
-  );
-  assert.deepEqual(warnings, []);
-  return desired;
-}
-
-/** 192.168.77.10 holds 10.5.10.0/24. */
-export function ownLease({ address }: Host): Lease {
-  return leaseOf(`10.5.${address.split('.').at(-1)}.0/24`, address);
 }
 
 /** The same state with other settings of the programs, and nothing else changed. */

@@ -4,24 +4,22 @@ import { after, before, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
-import { attach } from '../../src/bpf/attach.ts';
 import { withPinned } from '../../src/bpf/bpffs.ts';
 import { readCounters, readTrafficOf } from '../../src/bpf/counters.ts';
-import { loadGeneration } from '../../src/bpf/generation.ts';
 import { endpointLayout, mapLayouts } from '../../src/bpf/layouts.gen.ts';
 import { type OpenMap, openMapOf } from '../../src/bpf/open_map.ts';
 import { encodeStruct } from '../../src/bpf/struct_codec.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import type { Endpoint } from '../../src/plan/dataplane.ts';
-import { numberingOf } from '../../src/plan/generations.ts';
 import type { DesiredState } from '../../src/plan/state.ts';
 import { lookupElement, possibleCpus, updateElement } from '../../src/sys/bpf.ts';
-import { compileVariant, type Variant } from '../bpf/compile.ts';
+import { compileVariant } from '../bpf/compile.ts';
 import { inNamespace } from '../lifecycle/in_namespace.ts';
 import { indexOf } from './bystander.ts';
 import { type Member, memberAt } from './member.ts';
+import { becomeVersion, LATER } from './other_version.ts';
 import { missing } from './requirements.ts';
-import { CONFIG, desiredOf, MEANS, ownLease, somePeers, withSettings } from './samples.ts';
+import { CONFIG, desiredOf, ownLease, somePeers, withSettings } from './samples.ts';
 
 const POD_MAC = '02:aa:bb:cc:dd:ee';
 const ENDPOINT: Endpoint = {
@@ -29,14 +27,6 @@ const ENDPOINT: Endpoint = {
   device: 'cable0',
   gatewayMac: '02:00:00:00:00:77',
 };
-
-/** A later version, as it may be: each struct and the counters have grown, and so have the tables. */
-const LATER = [
-  ['	__u32 far_index;\n};', '	__u32 far_index;\n	__u32 more[3];\n};'],
-  ['	__u8 length;\n};', '	__u8 length;\n	__u32 more;\n};'],
-  ['	__u32 reserved;\n};', '	__u32 reserved;\n	__u64 more;\n};'],
-  ['	COUNTER_COUNT,', '	LATER_COUNTER,\n	COUNTER_COUNT,'],
-] as const;
 
 describe('another version', { skip: missing() }, () => {
   let lab: Lab;
@@ -85,26 +75,6 @@ describe('another version', { skip: missing() }, () => {
     };
   }
 
-  /** Lets another version take over as its own `join` would. */
-  async function becomeVariant(variant: Variant, irregularPlaces = 1024): Promise<string> {
-    const [from] = (await member.observe()).generations.keys();
-    assert(from !== undefined);
-    const generation = `vxlan-ffffffffffff-${numberingOf(from)}`;
-    const { bpffs } = host;
-    const { pins } = member;
-    const subnetCount = desired.dataplane?.settings.subnetCount ?? 0;
-    const load = { bpffs, pins, object: variant, generation, subnetCount, irregularPlaces };
-    loadGeneration({ ...load, from, renumbered: false });
-    inNamespace(host, () => {
-      for (const { program, device, hook } of desired.dataplane?.attachments ?? []) {
-        const place = { program, hook, by: MEANS, ifindex: indexOf(device) };
-        attach({ ...place, bpffs, pins, genericXdp: false }, generation);
-      }
-    });
-    await member.apply({ op: 'bpf.unload', generation: from });
-    return generation;
-  }
-
   const inPin = <T>(generation: string, map: string, use: (map: OpenMap) => T): T =>
     withPinned(`${member.pins.generation(generation)}/${map}`, (fd) => use(openMapOf(fd)));
 
@@ -113,7 +83,7 @@ describe('another version', { skip: missing() }, () => {
     await live();
     const before = await holdings();
     assert(before.counters.drop_no_peer > 0 || before.counters.answer_unreachable > 0);
-    const generation = await becomeVariant(variant, 2048);
+    const generation = await becomeVersion(host, desired, variant, 2048);
 
     for (const [map, grown] of [
       ['settings_map', 12],
@@ -158,7 +128,7 @@ describe('another version', { skip: missing() }, () => {
     ]);
     await live();
     const before = await holdings();
-    const generation = await becomeVariant(variant);
+    const generation = await becomeVersion(host, desired, variant);
     const moved = inPin(generation, 'endpoints', (map) => {
       assert.equal(map.maxEntries, 1024);
       return read(map, keyOf(parseIpv4(ENDPOINT.address) % 1024)).toString('hex');
@@ -176,7 +146,7 @@ describe('another version', { skip: missing() }, () => {
     const before = Object.fromEntries(
       Object.keys(mapLayouts).map((map) => [map, idOf(`${own}`, map)]),
     );
-    const generation = await becomeVariant(variant);
+    const generation = await becomeVersion(host, desired, variant);
     for (const map of Object.keys(mapLayouts))
       assert.equal(idOf(generation, map) === before[map], map !== 'settings_map', map);
     await member.converge(desired);
@@ -194,7 +164,7 @@ describe('another version', { skip: missing() }, () => {
       ],
     ]);
     await live();
-    await becomeVariant(variant);
+    await becomeVersion(host, desired, variant);
     const ops = await member.converge(desired);
     assert.deepEqual(
       ops.map(({ op }) => op).filter((op) => op.endsWith('.write')),
@@ -222,7 +192,7 @@ describe('another version', { skip: missing() }, () => {
     await live();
     using variant = compileVariant([['#define OUTER_TTL 64', '#define OUTER_TTL 63']]);
     const wish = withSettings(desired, { mtu: 1400 });
-    const other = memberAt(host, variant);
+    const other = memberAt(host, { vxlan: variant });
     for (const op of await other.plan(wish)) {
       await other.apply(op);
       assert.equal(await ping(host, '10.5.11.0'), 1, op.op);

@@ -9,7 +9,8 @@ const SENDER_MAC = '02:ee:00:00:00:66';
 
 export interface Scene {
   readonly network: Network;
-  readonly tunnel: Tunnel;
+  /** null: packets travel as they are. */
+  readonly tunnel: Tunnel | null;
   /** Of `b`'s underlay interface. */
   readonly receiverMac: string;
 }
@@ -19,9 +20,7 @@ export async function describeScene(network: Network): Promise<Scene> {
   const { stdout } = await network.b.host.exec(argv);
   const [link] = JSON.parse(stdout) as { address: string }[];
   if (!link) throw new Error(`${network.b.name} has no ${UNDERLAY_DEVICE}`);
-  const { tunnel } = network.carrier;
-  if (!tunnel) throw new Error(`${network.carrier.name} has no tunnel to forge packets of`);
-  return { network, tunnel, receiverMac: link.address };
+  return { network, tunnel: network.carrier.tunnel, receiverMac: link.address };
 }
 
 /** An ICMP echo reply: nobody answers it. */
@@ -40,20 +39,23 @@ function outerFields({ network: { b, c } }: Scene, changes: Changes): Ipv4Fields
   };
 }
 
+function innerFields({ network: { b, c } }: Scene, changes: Changes): Ipv4Fields {
+  return {
+    source: c.pod.address,
+    destination: b.pod.address,
+    protocol: PROTOCOL.icmp,
+    ...changes.inner,
+  };
+}
+
 /** What stands behind the outer IP header. */
-function datagram({ network: { b, c }, tunnel }: Scene, changes: Changes): Buffer {
-  const inner = ipv4(
-    {
-      source: c.pod.address,
-      destination: b.pod.address,
-      protocol: PROTOCOL.icmp,
-      ...changes.inner,
-    },
-    changes.payload ?? probe('forged'),
-  );
+function datagram(scene: Scene, changes: Changes): Buffer {
+  const { tunnel, network } = scene;
+  if (!tunnel) throw new Error(`${network.carrier.name} has no tunnel to forge packets of`);
+  const inner = ipv4(innerFields(scene, changes), changes.payload ?? probe('forged'));
   return udp(
     { source: 40_000, destination: tunnel.port, ...changes.udp },
-    tunnel.wrap(inner, b.vtepMac, changes),
+    tunnel.wrap(inner, network.b.vtepMac, changes),
   );
 }
 
@@ -61,8 +63,10 @@ function toReceiver(scene: Scene, packet: Buffer): Buffer {
   return ethernet({ destination: scene.receiverMac, source: SENDER_MAC }, packet);
 }
 
-/** Good where nothing is changed. */
+/** Good where nothing is changed. Without a tunnel it is the packet that would be inside one. */
 export function forge(scene: Scene, changes: Changes = {}): Buffer {
+  if (scene.tunnel === null)
+    return toReceiver(scene, ipv4(innerFields(scene, changes), changes.payload ?? probe('forged')));
   return toReceiver(scene, ipv4(outerFields(scene, changes), datagram(scene, changes)));
 }
 

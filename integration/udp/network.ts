@@ -7,6 +7,7 @@ import { createLab, type Lab } from '../../lab/lab.ts';
 import type { LabOptions } from '../../lab/options.ts';
 import { attachPods, type Pod } from '../../lab/pod.ts';
 import { waitForPing } from '../../lab/traffic.ts';
+import { UDP } from '../carriers/udp.ts';
 import { join, type Member, makeEndpoints, memberOf } from '../dataplane/network.ts';
 
 export const DEVICE = 'flannel0';
@@ -43,7 +44,7 @@ export async function createUdpNetwork(options: LabOptions, fastPath = false): P
     for (const one of joined) await attachPods(one);
     if (fastPath) await Promise.all(joined.map(makeEndpoints));
     const [a, b] = await Promise.all(
-      joined.map(async (one) => memberOf(one, await join(one), { device: DEVICE })),
+      joined.map(async (one) => memberOf(one, await join(one), UDP)),
     );
     assert(a && b);
     const mtu = lab.options.mtu - OVERHEAD;

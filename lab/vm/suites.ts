@@ -41,11 +41,30 @@ const ANSWERS = {
 
 /** Of the files in integration/kernel, where the suite is called otherwise. */
 const SUITES: Readonly<Record<string, string>> = {
-  flood: 'replacement under full load',
   tcx: 'TCX',
 };
 
-const ON_THE_WIRE = 'on the wire, of hosts whose interfaces leave nothing undone';
+/** By file, the carriers that are watched on the wire. */
+const ON_THE_WIRE = {
+  wire: ['vxlan'],
+  udp_wire: ['udp', 'udp FastPath'],
+  host_gw_wire: ['host-gw FastPath'],
+};
+
+/** By file, the carriers whose programs are replaced under load, and the ways that take TCX. */
+const FLOODS = {
+  flood: { vxlan: ['by TCX', 'from one to the other and back'] },
+  fast_path_flood: {
+    'vxlan FastPath': ['by TCX'],
+    'host-gw FastPath': ['by TCX', 'from one to the other and back'],
+  },
+  udp_flood: {
+    udp: ['by TCX', 'from one to the other and back'],
+    'udp FastPath': ['by TCX'],
+  },
+};
+
+const NO_TCX = /^this kernel has no TCX/;
 
 /** Debian 12's stock kernel is Linux 6.1. A row whose test runs there after all is an error too. */
 export const NOT_ON_THIS_KERNEL: readonly NotOnThisKernel[] = [
@@ -56,11 +75,27 @@ export const NOT_ON_THIS_KERNEL: readonly NotOnThisKernel[] = [
     reason: /^this machine takes over [\d.]+ ms to send a packet$/,
     maybe: true as const,
   })),
-  {
-    file: 'integration/dataplane/wire_test.ts',
-    path: [ON_THE_WIRE, 'UDP-GSO: on the wire, and where they come out'],
-    reason: /^this kernel cuts no UDP/,
-  },
+  ...Object.entries(ON_THE_WIRE).flatMap(([name, carriers]) =>
+    carriers.map((carrier) => ({
+      file: `integration/dataplane/${name}_test.ts`,
+      path: [
+        `on the wire, ${carrier}, of hosts whose interfaces leave nothing undone`,
+        'UDP-GSO: on the wire, and where they come out',
+      ],
+      reason: /^this kernel cuts no UDP/,
+    })),
+  ),
+  ...Object.entries(FLOODS).flatMap(([name, carriers]) =>
+    Object.entries(carriers).flatMap(([carrier, ways]) =>
+      ways.flatMap((way) =>
+        [`${way}: no datagram is lost`, `${way}: a TCP stream arrives whole`].map((test) => ({
+          file: `integration/kernel/${name}_test.ts`,
+          path: [`replacement under full load, ${carrier}`, test],
+          reason: NO_TCX,
+        })),
+      ),
+    ),
+  ),
   ...[
     ['clsact', 'moves from TCX to clsact and back, the new one before the old one goes'],
     ...['vxlan_send', 'vxlan_check', 'vxlan_receive'].flatMap((program) => [
@@ -71,14 +106,10 @@ export const NOT_ON_THIS_KERNEL: readonly NotOnThisKernel[] = [
       'one program on many devices: each has a link, and those of devices that are gone are swept away',
       'a link that an earlier version pinned by its program alone is kept',
     ].map((test) => ['pins', test]),
-    ...['by TCX', 'from one to the other and back'].flatMap((name) => [
-      ['flood', `${name}: no datagram is lost`],
-      ['flood', `${name}: a TCP stream arrives whole`],
-    ]),
     ['tcx'],
   ].map(([name = '', ...test]) => ({
     file: `integration/kernel/${name}_test.ts`,
     path: [SUITES[name] ?? name, ...test],
-    reason: /^this kernel has no TCX/,
+    reason: NO_TCX,
   })),
 ];

@@ -1,6 +1,7 @@
 /** What networks of one host must not have in common. */
 import { readdir } from 'node:fs/promises';
 import { TartanError } from '../errors.ts';
+import { type BackendConfig, tunnelPort } from '../lease/config.ts';
 import { formatPrefix, type Prefix, parsePrefix, prefixesOverlap } from '../net/prefix.ts';
 import { type HostState, readState, statePath } from './state_file.ts';
 import type { Places } from './world.ts';
@@ -29,6 +30,29 @@ export async function requireApart(
         'Choose a Network that no other network of the host has, or name the right store or --etcd-prefix.',
       );
     }
+  }
+}
+
+/**
+ * Refuses a UDP port on which another network of this host takes packets in on the same interface. What comes to a port
+ * of udp's says of no network: only vxlan's networks share one, told apart by their VNIs.
+ * @throws TartanError `CONFIG_INVALID` naming the port and the other network
+ */
+export async function requireOwnPort(
+  { stateDir, network }: Pick<Places, 'stateDir' | 'network'>,
+  backend: BackendConfig,
+  underlay: string,
+): Promise<void> {
+  const port = tunnelPort(backend);
+  if (port === null) return;
+  for (const [name, other] of await readOthers(stateDir, network)) {
+    if (other.port !== port || other.interface !== underlay) continue;
+    if (other.backend === 'vxlan' && backend.type === 'vxlan') continue;
+    throw new TartanError(
+      'CONFIG_INVALID',
+      `UDP port ${port} is taken on ${underlay}: this host's network "${name}" (${other.backend}) has it`,
+      'Give each network of a host a Backend.Port of its own in its network config.',
+    );
   }
 }
 

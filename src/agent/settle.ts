@@ -1,4 +1,5 @@
 import type { Decision } from '../backend/contract.ts';
+import { tunnelPort } from '../lease/config.ts';
 import type { Lease, LeaseAttributes, RejectedKey } from '../lease/lease.ts';
 import { type Remembered, rememberAttempt, rivalsOf } from '../lease/ownership.ts';
 import { formatSubnetEnv, type SubnetEnv } from '../lease/subnet_env.ts';
@@ -122,11 +123,13 @@ export async function rememberMember(
   attempt?: Remembered,
 ): Promise<boolean> {
   const before = attempt?.before;
+  const port = tunnelPort(found.config.backend);
   return writeState(statePath(settings.stateDir, settings.network), {
     networkNamespace: await networkNamespaceInode(),
     backend: found.backend.type,
     interface: found.node.interface.name,
     network: formatPrefix(found.config.network),
+    ...(port !== null && { port }),
     subnet: formatPrefix(own.subnet),
     publicIp: own.attributes.publicIp,
     vtepMac: own.attributes.vxlan?.vtepMac ?? null,

@@ -24,6 +24,8 @@ export interface HostState {
   readonly interface: string;
   /** The overlay, `10.5.0.0/16`; not there in an older state. */
   readonly network?: string;
+  /** The tunnel's UDP port, host byte order; not there without one, and in an older state. */
+  readonly port?: number;
   readonly subnet: string;
   readonly publicIp: string;
   /** What the lease published beside the address; null where the backend has no VTEP. */

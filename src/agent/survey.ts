@@ -16,7 +16,7 @@ import type { Converger } from './converge.ts';
 import { fallBackOf } from './dataplane.ts';
 import { surveyEndpointsOrWarn } from './endpoints.ts';
 import { surveyNetfilter } from './netfilter.ts';
-import { requireApart } from './other_networks.ts';
+import { requireApart, requireOwnPort } from './other_networks.ts';
 import { type HostState, type Identification, readState, statePath } from './state_file.ts';
 import { findUnderlay } from './underlay.ts';
 import type { MemberSettings, World } from './world.ts';
@@ -46,11 +46,13 @@ export async function survey(
   requireDataplane(backend, config, chosen);
   const former = (await readStateOrNull(settings))?.network;
   const isOther = former !== undefined && former !== formatPrefix(config.network);
+  const node = await surveyNode(world, settings, converger, chosen, config);
+  await requireOwnPort(settings, config.backend, node.interface.name);
   return requireKernelMode(world.kernel, converger, {
     config,
     backend,
     ...(isOther && { formerNetwork: former }),
-    node: await surveyNode(world, settings, converger, chosen, config),
+    node,
   });
 }
 

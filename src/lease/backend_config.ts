@@ -48,6 +48,11 @@ export function wantsFastPath(backend: BackendConfig): boolean {
   return 'fastPath' in backend && backend.fastPath;
 }
 
+/** The UDP port that hosts send each other's packets to, host byte order; null: there is no tunnel in UDP. */
+export function tunnelPort(backend: BackendConfig): number | null {
+  return 'port' in backend ? backend.port : null;
+}
+
 export type BackendType =
   | 'vxlan'
   | 'udp'

@@ -31,7 +31,7 @@ export type {
   UdpConfig,
   VxlanConfig,
 } from './backend_config.ts';
-export { LEAST_IPV4_MTU, VXLAN_OVERHEAD, wantsFastPath } from './backend_config.ts';
+export { LEAST_IPV4_MTU, tunnelPort, VXLAN_OVERHEAD, wantsFastPath } from './backend_config.ts';
 
 export interface NetworkConfig {
   readonly network: Prefix;

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { waitFor } from '../../../lab/ready.ts';
 import { ping } from '../../../lab/traffic.ts';
-import { tally } from '../../carriers/tally.ts';
 import { countDuring, startMeter } from '../meter.ts';
 import { type Network, unheldAddress } from '../network.ts';
 import type { Row } from '../rows.ts';
@@ -75,7 +74,7 @@ function toNobodyByTheOverlay(network: () => Network, { carrier }: Row): void {
       assert.match(stdout, new RegExp(`From ${vtep} .*Destination Host Unreachable`));
     });
     const told = { a: { other: { drop_no_peer: 1, answer_unreachable: 1 } } };
-    assert.deepEqual(counted, tally(carrier, told));
+    assert.deepEqual(counted, carrier.programs === null ? {} : told);
   });
 
   it('nobody holds the subnet: a connection fails at once', async () => {

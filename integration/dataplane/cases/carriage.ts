@@ -3,9 +3,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { namespacesOf } from '../../../lab/names.ts';
 import { processesIn } from '../../../lab/proc.ts';
-import { TARTAN } from '../../../lab/tartan.ts';
 import { ping } from '../../../lab/traffic.ts';
-import type { JoinReport } from '../../../src/agent/join.ts';
 import { exchange, exchangeWithHosts, tally } from '../../carriers/tally.ts';
 import { countDuring } from '../meter.ts';
 import { join, type Network } from '../network.ts';
@@ -14,7 +12,7 @@ import { sendDatagrams } from '../senders.ts';
 
 const COUNT = 20;
 
-export function carriage(network: () => Network, { carrier, scope }: Row): void {
+export function carriage(network: () => Network, { carrier }: Row): void {
   it('join has ended and left no process, and packets flow', async () => {
     const { lab, a, c } = network();
     assert.deepEqual(processesIn(namespacesOf(lab.name)), []);
@@ -37,16 +35,6 @@ export function carriage(network: () => Network, { carrier, scope }: Row): void 
       );
     }
   });
-
-  // On an emulated machine the others are forks of one that is loaded.
-  if (scope === 'everything' && carrier.mode === 'default') {
-    it('so does the launcher, as it is', async () => {
-      const { host, subnet } = network().b;
-      const { stdout } = await host.exec([TARTAN, 'join']);
-      const report = JSON.parse(stdout) as JoinReport;
-      assert.partialDeepStrictEqual(report, { changed: false, subnet, peers: 2 });
-    });
-  }
 
   it('each ping and each answer counts once at each end, and nothing else', async () => {
     const { a, b, c } = network();

@@ -1,6 +1,7 @@
 /** What the underlay may do to a tunnel's packets, or say about them: the flow goes on. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { mostTelling } from '../../../lab/patience.ts';
 import { ping } from '../../../lab/traffic.ts';
 import type { Carrier } from '../../carriers/contract.ts';
 import { beside, tally, times } from '../../carriers/tally.ts';
@@ -25,7 +26,7 @@ export function mishaps(network: () => Network, { carrier }: Row): void {
   // Without one, what the underlay says is said to the pods.
   if (tunnel === null) return;
 
-  for (const [what, type, code, rest] of ERRORS) {
+  for (const [what, type, code, rest] of mostTelling(ERRORS)) {
     it(`the underlay says “${what}” about a tunnel's packet: the flow goes on`, async () => {
       const { a, b, stranger } = network();
       const about = ipv4({

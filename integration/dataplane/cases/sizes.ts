@@ -1,7 +1,7 @@
 /** Packets of every size and shape arrive, or their sender is told why not. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { bulkMegabytes } from '../../../lab/patience.ts';
+import { bulkMegabytes, PATIENCE } from '../../../lab/patience.ts';
 import { hostDevice } from '../../../lab/pod.ts';
 import { ping } from '../../../lab/traffic.ts';
 import { isFast } from '../../carriers/contract.ts';
@@ -13,6 +13,9 @@ import { sendDatagrams, sendTcp } from '../senders.ts';
 
 const IP_AND_ICMP = 28;
 const IP_AND_UDP = 28;
+
+/** A wire's veth has a ring for 256, which a machine that is slow may not have emptied in time. */
+const GSO_DATAGRAMS = PATIENCE === 1 ? 2000 : 200;
 
 export function sizes(network: () => Network, row: Row): void {
   const { carrier } = row;
@@ -37,11 +40,13 @@ export function sizes(network: () => Network, row: Row): void {
   it('a larger one with DF is answered with the MTU, and goes nowhere', async () => {
     const { a, b } = network();
     await using _ = await widenPod(a, underlayMtu + 1000);
+    // Without a tunnel there is room for what the overlay's device would not take.
+    const most = carrier.tunnel === null ? underlayMtu : a.mtu;
     const counted = await countDuring(network(), async () => {
-      const said = await pingOnce(a, b, a.mtu + 1 - IP_AND_ICMP);
+      const said = await pingOnce(a, b, most + 1 - IP_AND_ICMP);
       assert.match(
         said,
-        new RegExp(`From ${a.gateway} .*Frag needed and DF set \\(mtu = ${a.mtu}\\)`),
+        new RegExp(`From ${a.gateway} .*Frag needed and DF set \\(mtu = ${most}\\)`),
       );
     });
     // With FastPath, too, it is the host that answers.
@@ -79,19 +84,24 @@ export function sizes(network: () => Network, row: Row): void {
     assert.deepEqual(names, [reasons, reasons]);
   });
 
-  it('2,000 of 2,000 datagrams of UDP-GSO arrive, intact', async () => {
+  it(`${GSO_DATAGRAMS} of as many datagrams of UDP-GSO arrive, intact`, async () => {
     const { a, b } = network();
     const bytes = a.mtu - IP_AND_UDP;
     const segments = Math.floor(60_000 / bytes);
     const meter = startMeter(network());
-    const sent = { count: 2000, bytes, segments };
-    assert.deepEqual(await sendDatagrams(a.pod, b.pod, sent), all(2000));
-    const { sender = {}, receiver = {} } = programs?.gso(Math.ceil(2000 / segments), 2000) ?? {};
+    const sent = { count: GSO_DATAGRAMS, bytes, segments };
+    assert.deepEqual(await sendDatagrams(a.pod, b.pod, sent), all(GSO_DATAGRAMS));
+    const { sender = {}, receiver = {} } =
+      programs?.gso(Math.ceil(GSO_DATAGRAMS / segments), GSO_DATAGRAMS) ?? {};
     // Beyond a wire, or in fragments, the packets arrive one by one.
-    const arrived = isFragmented ? times(2000, programs?.slow.received) : isWire ? {} : receiver;
+    const arrived = isFragmented
+      ? times(GSO_DATAGRAMS, programs?.slow.received)
+      : isWire
+        ? {}
+        : receiver;
     const expected = {
-      a: { sent: { b: 2000 }, ...beside(sender) },
-      b: { received: { a: 2000 }, ...beside(arrived) },
+      a: { sent: { b: GSO_DATAGRAMS }, ...beside(sender) },
+      b: { received: { a: GSO_DATAGRAMS }, ...beside(arrived) },
     };
     await waitForCounts(meter, tally(carrier, expected));
   });
