@@ -91,6 +91,9 @@ function examine(interfaces: readonly HostInterface[], wanted: string): Found {
       ? firstAddress(link)
       : link.addresses.find(({ address }) => address === wanted);
   if (own === undefined) return { failure: `interface ${link.name} has no IPv4 address` };
+  if (own.address.startsWith('127.')) {
+    return { failure: `${own.address} of interface ${link.name} is reached by this host alone` };
+  }
   return { interface: { name: link.name, ...own, mtu: link.mtu } };
 }
 

@@ -46,7 +46,7 @@ export function planRoutes(
   const lastSubnet = prefixOf(config.subnetMax, config.subnetLength);
   const cover = coverRange(config.subnetMin, lastAddress(lastSubnet));
   const underlay = prefixOf(parseIpv4(node.interface.address), node.interface.prefixLength);
-  requireOutside(cover, underlay, node);
+  requireOutside(cover, underlay, own.subnet, node);
 
   const warnings: string[] = [];
   const reachable: Lease[] = [];
@@ -87,14 +87,21 @@ function ownAddresses({ publicIp, interface: { name, address } }: Node) {
   ];
 }
 
-function requireOutside(cover: readonly Prefix[], underlay: Prefix, node: Node): void {
+function requireOutside(
+  cover: readonly Prefix[],
+  underlay: Prefix,
+  ownSubnet: Prefix,
+  node: Node,
+): void {
   for (const { address, text, whose } of ownAddresses(node)) {
-    const prefix = swallows(cover, underlay, address);
+    // What is in the own subnet is a pod's, or a bridge's for pods, however it is connected.
+    const isPods = prefixContains(ownSubnet, address);
+    const prefix = isPods ? ownSubnet : swallows(cover, underlay, address);
     if (prefix === undefined) continue;
     throw new TartanError(
       'CONFIG_INVALID',
       `${whose}, ${text}, lies in the overlay itself (${formatPrefix(prefix)})`,
-      'Choose a Network that does not overlap the addresses of the hosts.',
+      'Name another interface with --iface, or choose a Network that does not overlap the addresses of the hosts.',
     );
   }
 }

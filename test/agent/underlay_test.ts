@@ -81,6 +81,14 @@ test('errors name the interface, what is wrong with it, and what there is', asyn
   }
 });
 
+test('loopback reaches nobody', async () => {
+  const lo = interfaceOf('lo', { addresses: [{ address: '127.0.0.1', prefixLength: 8 }] });
+  await assert.rejects(findUnderlay(hostOf([lo]), { ifaces: ['lo'], publicIp: null }), {
+    code: 'INTERFACE',
+    message: /127\.0\.0\.1 of interface lo is reached by this host alone/,
+  });
+});
+
 test('without a default route it asks for a name', async () => {
   const lonely = hostOf([eth0], null);
   const search = findUnderlay(lonely, { ifaces: [], publicIp: null });

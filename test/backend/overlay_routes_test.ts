@@ -80,6 +80,15 @@ test('an address of this host inside the overlay is an error', () => {
   }
 });
 
+test('an address in the own subnet is an error, however it is connected', () => {
+  const own = lease('10.5.1.0/24');
+  const host = {
+    ...withInterface({ address: '10.5.1.1', prefixLength: 24 }),
+    publicIp: '192.168.64.2',
+  };
+  assert.throws(() => routes([], host, own), { code: 'CONFIG_INVALID', message: /10\.5\.1\.1/ });
+});
+
 test('an address inside the overlay is none where the underlay has the more specific route', () => {
   const host = {
     ...withInterface({ address: '10.5.1.2', prefixLength: 25 }),
