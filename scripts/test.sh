@@ -12,7 +12,7 @@ mapfile -t files < <(find "$folder" -name '*_test.ts' | sort)
 [ ${#files[@]} -gt 0 ] || { echo "no tests under $folder/"; exit 0; }
 echo "== $kind tests (${#files[@]} files)"
 
-limits=(--test-timeout=60000)
+limits=(--test-timeout=60000 "--test-concurrency=$(nproc)")
 if [ "$kind" = integration ]; then
   [ "$(id -u)" = 0 ] || { echo "integration tests make network namespaces: they need root" >&2; exit 1; }
   limits=(--test-timeout=300000 --test-concurrency=1)

@@ -34,11 +34,20 @@ export function userMode({ options, network, node, device, overlay, mtu }: UserM
     dataplane: null,
     warnings: [
       ...(reason === null ? [] : [`user mode, without counters: ${reason}`]),
-      `packets are carried only while \`tartan relay\` runs on this host`,
+      `packets are carried only while \`${relayCommand(device, options.port)}\` runs on this host`,
       ...(options.fastPath ? [NO_FAST_PATH] : []),
       ...warnings,
     ],
   } satisfies Partial<Decision>;
+}
+
+/** With what differs from the relay's own defaults. */
+function relayCommand(device: string, port: number): string {
+  return [
+    'tartan relay',
+    ...(device === 'flannel0' ? [] : [`--device ${device}`]),
+    ...(port === 8285 ? [] : [`--listen-port ${port}`]),
+  ].join(' ');
 }
 
 const NO_FAST_PATH =

@@ -72,6 +72,20 @@ test('in user space: a TUN, and routes that say whose subnet it is', () => {
   );
 });
 
+test('in user space, what the relay is to be told is said', () => {
+  const other = {
+    name: 'flannel0',
+    kind: 'foreign',
+    detail: 'tun',
+    mac: '',
+    classic: null,
+  } as const;
+  const links = [{ ...other, network: 'blue', socket: null }];
+  const options = { ...config, backend: { type: 'udp', port: 8286, fastPath: false } } as const;
+  const { warnings } = udp.desired(options, { ...inUserSpace, links }, own, [peer]);
+  assert.match(warnings.join(), /`tartan relay --device flannel1 --listen-port 8286`/);
+});
+
 const inKernel: Node = { ...node, dataplane: { kind: 'kernel', reason: null } };
 
 test('by the kernel: an IP-in-IP device in UDP, a FOU port, and the peers as next hops', () => {
