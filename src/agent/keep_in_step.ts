@@ -32,7 +32,7 @@ const NEVER = Number.POSITIVE_INFINITY;
  * @param start what the kernel is in step with already
  */
 export async function keepInStep(
-  newcomer: Omit<Member, 'following'>,
+  newcomer: Omit<Member, 'following' | 'inForce'>,
   start: Snapshot,
 ): Promise<void> {
   const { world, settings, herald } = newcomer;
@@ -54,7 +54,7 @@ export async function keepInStep(
     onRejected: (key, reason) => log.warn(`skipped ${key} in the store: ${reason}`, { key }),
     onUnavailable: (message) => herald.outage(message),
   });
-  const member: Member = { ...newcomer, following };
+  const member: Member = { ...newcomer, following, inForce: following.table().leases };
 
   const task = (name: string, work: (member: Member) => Promise<void>, nextAt: () => number) =>
     createTask({

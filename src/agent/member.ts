@@ -23,6 +23,8 @@ export interface Member {
   readonly converger: Converger;
   readonly following: Following;
   found: Survey;
+  /** The leases that the kernel was brought in step with last: what came since waits for {@link syncPeers}, which tells. */
+  inForce: ReadonlyMap<string, Lease>;
   /** The lease that is, or was last, this host's. */
   own: Lease;
   /** When the end of that was learnt. */
@@ -95,6 +97,7 @@ export async function reacquire(member: Member): Promise<void> {
   member.attributes = settled.lease.attributes;
   member.lost = false;
   following.takeSnapshot(settled.snapshot);
+  member.inForce = following.table().leases;
   herald.recovery();
   herald.tell('acquired', acquiredDetail(member.own, former.subnet, settled.snapshot.leases));
   member.tellChange(settled.change);
@@ -147,8 +150,8 @@ export async function renewOwn(member: Member): Promise<void> {
 
 /** What the host is to look like now; tells of what cannot be had, once. */
 function desireNow(member: Member): Decision {
-  const { world, found, own, following, warnings, failures, herald } = member;
-  const desired = desiredState(found, own, following.table().leases.values());
+  const { world, found, own, inForce, warnings, failures, herald } = member;
+  const desired = desiredState(found, own, inForce.values());
   for (const warning of desired.warnings) {
     if (!warnings.includes(warning)) world.log.warn(warning);
   }
@@ -164,6 +167,7 @@ function desireNow(member: Member): Decision {
 export async function syncPeers(member: Member): Promise<void> {
   const { converger, following, herald, own, pending } = member;
   pending.push(...following.takeChanges(own));
+  member.inForce = following.table().leases;
   const desired = desireNow(member);
   await converger.converge(desired);
   for (const { type, lease } of pending.splice(0)) herald.tell(type, leaseDetail(lease));
