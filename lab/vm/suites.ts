@@ -2,12 +2,8 @@
 import { globSync } from 'node:fs';
 import { CHECKOUT } from '../host.ts';
 
-/**
- * All that carries packets, and what of the kernel and of single programs it does not try already. Short files come
- * last, so that guests end together. Of the dataplane's labs an emulated machine takes some (`isTelling`).
- */
-const FILES = [
-  ...['dataplane', 'fastpath', 'security', 'hostgw', 'udp'].map((name) => `integration/${name}`),
+/** Short, and last in every list, so that guests end together. */
+const SINGLE = [
   ...['ops', 'clsact', 'xdp', 'replacement', 'peers', 'netlink', 'flock', 'tcx'].map(
     (name) => `integration/kernel/${name}_test.ts`,
   ),
@@ -17,9 +13,27 @@ const FILES = [
   ].map((name) => `integration/bpf/${name}_test.ts`),
 ];
 
+/** All that carries packets; takes an emulated machine half an hour. Of the labs it takes some (`isTelling`). */
+const EVERYTHING = [
+  ...['dataplane', 'fastpath', 'security', 'hostgw', 'udp'].map((name) => `integration/${name}`),
+  ...SINGLE,
+];
+
+/** What fits into ten minutes: every backend in every mode. */
+const USUAL = [
+  ...[
+    ...['udp_kernel_mode', 'host_gw_fast_path', 'kernel_mode', 'fast_path_sizes', 'fast_path'],
+    ...['default', 'udp', 'udp_fast_path', 'default_sizes', 'flannel_peer'],
+  ].map((name) => `integration/dataplane/${name}_test.ts`),
+  'integration/fastpath/nat_test.ts',
+  ...SINGLE,
+];
+
 /** Test files, relative to the checkout, in the order in which they begin. */
-export function testFiles(folders: readonly string[] = FILES): string[] {
-  return folders.flatMap((name) =>
+export function testFiles(folders: readonly string[] | 'usual' | 'everything'): string[] {
+  const chosen = { usual: USUAL, everything: EVERYTHING };
+  const names = typeof folders === 'string' ? chosen[folders] : folders;
+  return names.flatMap((name) =>
     name.endsWith('.ts') ? [name] : globSync(`${name}/**/*_test.ts`, { cwd: CHECKOUT }).sort(),
   );
 }
