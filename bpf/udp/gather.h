@@ -59,10 +59,12 @@ static __always_inline __u32 bounded(__u32 length)
 static __always_inline int claim(struct gathering *gathering, const struct piece *piece, int by_force)
 {
 	__u64 now = bpf_ktime_get_ns();
-	int is_next;
+	int is_next, is_same;
 
 	bpf_spin_lock(&gathering->lock);
-	if (piece->from == 0 && (by_force || now - gathering->begun >= GATHERING_NANOSECONDS)) {
+	/* Ids come again: what an earlier packet of this one left here would take the pieces. */
+	is_same = gathering->source == piece->source && gathering->id == piece->id;
+	if (piece->from == 0 && (by_force || is_same || now - gathering->begun >= GATHERING_NANOSECONDS)) {
 		gathering->source = piece->source;
 		gathering->id = piece->id;
 		gathering->claimed = 0;

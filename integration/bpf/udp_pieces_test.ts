@@ -66,6 +66,15 @@ describe('pieces of an outer packet of udp', { skip: missing() }, () => {
     }
   });
 
+  it('of an earlier packet with the same id are forgotten', () => {
+    const [stale] = cut([1376, length - 1376], 50) as [Buffer];
+    stale.fill(0xee, IP + LENGTH.ipv4 + 8);
+    assertDropped(receive(stale), 'slow_receive_fragment');
+    const [first, second] = cut([1376, length - 1376], 50) as [Buffer, Buffer];
+    assertDropped(receive(first), 'slow_receive_fragment');
+    assertInner(receive(receive(second).packet).packet, whole);
+  });
+
   it('give way to newer ones where places run out', () => {
     const packets = [0, 1, 2, 3, 4].map((index) => cut([1376, length - 1376], 30 + 64 * index));
     for (const [first] of packets) assertDropped(receive(first as Buffer), 'slow_receive_fragment');

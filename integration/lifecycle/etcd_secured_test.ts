@@ -134,9 +134,10 @@ describe('a secured etcd', { concurrency: 1, skip: lacks('etcd', 'etcdctl') }, (
         `{"PublicIP":"192.168.77.${third}","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:99"}}`,
       );
     // It takes longer than a token lives.
+    const before = watching.events().length;
     await server.kill();
     await server.restart();
-    await watching.event('synced', watching.events().length);
+    await watching.event('synced', before);
     await putPeer(101);
     await waitFor('the peer', () => '10.5.101.0/24' in peersInKernel(a));
 
