@@ -42,6 +42,8 @@ struct {
 struct piece {
 	__be32 source;
 	__be16 id;
+	/* When the packet in whose place it is began: tells it from one of the same id that came to stand there since. */
+	__u64 begun;
 	__u32 from;
 	__u32 length;
 	__u8 congestion;
@@ -55,16 +57,23 @@ static __always_inline __u32 bounded(__u32 length)
 	return ((length - 1) & (GATHERED_BYTES - 1)) + 1;
 }
 
-/* Whether the place is, or becomes, that of the piece's packet and the piece is the next one. Then its bytes are its own. */
-static __always_inline int claim(struct gathering *gathering, const struct piece *piece, int by_force)
+static __always_inline int is_in_place(const struct gathering *gathering, const struct piece *piece)
 {
+	return gathering->source == piece->source && gathering->id == piece->id && gathering->begun == piece->begun;
+}
+
+/* Whether the place is, or becomes, that of the piece's packet and the piece is the next one. Then its bytes are its own. */
+static __always_inline int claim(struct gathering *gathering, struct piece *piece, int by_force)
+{
+	/* Not to be had with the lock held: another CPU may have begun a packet here since, and so later than now. */
 	__u64 now = bpf_ktime_get_ns();
-	int is_next, is_same;
+	int is_next, is_same, is_over;
 
 	bpf_spin_lock(&gathering->lock);
+	is_over = gathering->begun == 0 || (__s64)(now - gathering->begun) >= GATHERING_NANOSECONDS;
 	/* Ids come again: what an earlier packet of this one left here would take the pieces. */
 	is_same = gathering->source == piece->source && gathering->id == piece->id;
-	if (piece->from == 0 && (by_force || is_same || now - gathering->begun >= GATHERING_NANOSECONDS)) {
+	if (piece->from == 0 && (by_force || is_same || is_over)) {
 		gathering->source = piece->source;
 		gathering->id = piece->id;
 		gathering->claimed = 0;
@@ -72,10 +81,12 @@ static __always_inline int claim(struct gathering *gathering, const struct piece
 		gathering->whole = 0;
 		gathering->congestion = 0;
 		gathering->begun = now;
+		is_same = 1;
+		is_over = 0;
 	}
-	is_next = gathering->source == piece->source && gathering->id == piece->id &&
-		  gathering->claimed == piece->from && now - gathering->begun < GATHERING_NANOSECONDS;
+	is_next = is_same && !is_over && gathering->claimed == piece->from;
 	if (is_next) {
+		piece->begun = gathering->begun;
 		gathering->claimed += piece->length;
 		gathering->congestion |= piece->congestion;
 		if (piece->is_last)
@@ -86,7 +97,7 @@ static __always_inline int claim(struct gathering *gathering, const struct piece
 }
 
 /* The piece's place among those that its packet may have; NULL: it is not the next one of any. */
-static __always_inline struct gathering *find_place(const struct piece *piece)
+static __always_inline struct gathering *find_place(struct piece *piece)
 {
 	__u32 key, first = bpf_ntohs(piece->id) ^ bpf_ntohl(piece->source) * 31;
 	struct gathering *gathering, *oldest = NULL;
@@ -112,7 +123,7 @@ static __always_inline int settle(struct gathering *gathering, const struct piec
 	int length = -1;
 
 	bpf_spin_lock(&gathering->lock);
-	if (gathering->source == piece->source && gathering->id == piece->id) {
+	if (is_in_place(gathering, piece)) {
 		gathering->written += piece->length;
 		length = gathering->written == gathering->whole ? (int)gathering->whole : 0;
 		*congestion = gathering->congestion;
@@ -121,17 +132,30 @@ static __always_inline int settle(struct gathering *gathering, const struct piec
 	return length;
 }
 
+/* Gives the place back. Whether it was the packet's until now, and its bytes with it. */
+static __always_inline int release(struct gathering *gathering, const struct piece *piece)
+{
+	int was_in_place;
+
+	bpf_spin_lock(&gathering->lock);
+	was_in_place = is_in_place(gathering, piece);
+	if (was_in_place)
+		gathering->begun = 0;
+	bpf_spin_unlock(&gathering->lock);
+	return was_in_place;
+}
+
 /* Makes a piece the whole packet, which comes in once more. */
 static __always_inline int come_in_whole(struct __sk_buff *skb, const struct settings *settings,
-					 struct gathering *gathering, __u32 length, __u8 congestion)
+					 struct gathering *gathering, const struct piece *piece, __u32 length,
+					 __u8 congestion)
 {
 	int failed = bpf_skb_change_tail(skb, ETH_LEN + IPV4_LEN + length, 0) ||
 		     bpf_skb_store_bytes(skb, ETH_LEN + IPV4_LEN, gathering->bytes, bounded(length), 0);
 	struct ethhdr *eth;
 	struct iphdr *ip;
 
-	gathering->begun = 0;
-	if (failed)
+	if (!release(gathering, piece) || failed)
 		return drop(DROP_FRAGMENT);
 	eth = packet_head(skb, ETH_LEN + IPV4_LEN);
 	if (!eth)
@@ -195,7 +219,7 @@ static __noinline int gather(struct __sk_buff *skb, const struct settings *setti
 		return drop(DROP_FRAGMENT);
 	length = settle(gathering, &piece, &congestion);
 	if (length > 0)
-		return come_in_whole(skb, settings, gathering, length, congestion);
+		return come_in_whole(skb, settings, gathering, &piece, length, congestion);
 	count(length < 0 ? DROP_FRAGMENT : SLOW_RECEIVE_FRAGMENT);
 	return TC_ACT_SHOT;
 }

@@ -93,8 +93,6 @@ export interface Programs {
     readonly isServed: boolean;
     /** The first piece of one, which waits for the rest. */
     readonly piece: Reasons;
-    /** Where another piece got lost on a host that had no time for it; null: it is the kernel that waits in vain. */
-    readonly lost: CounterName | null;
     /** Beside the reason of a drop. */
     readonly dropped: Reasons;
     /** From an address that is no peer's; null: it is left to the host, which has no use for it. */

@@ -11,7 +11,6 @@ export const OF_ENDPOINTS: Programs = {
     received: {},
     isServed: false,
     piece: {},
-    lost: null,
     dropped: {},
     unknown: null,
     truncated: null,

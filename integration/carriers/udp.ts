@@ -26,7 +26,6 @@ const PROGRAMS: Programs = {
   slow: {
     isServed: true,
     piece: { slow_receive_fragment: 1 },
-    lost: 'drop_fragment',
     received: { slow_receive_fragment: 1, slow_received: 1 },
     dropped: { slow_receive_fragment: 1, slow_received: 1 },
     unknown: null,

@@ -62,7 +62,6 @@ const PROGRAMS: Programs = {
     received: { slow_received: 1 },
     isServed: false,
     piece: {},
-    lost: null,
     dropped: {},
     unknown: 'drop_unknown_peer',
     truncated: null,

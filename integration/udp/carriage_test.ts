@@ -116,12 +116,7 @@ END`);
     });
 
     it('nothing was dropped', () => {
-      for (const member of [network.a, network.b]) {
-        const { drop_fragment = 0, ...others } = dropsOf(member);
-        assert.deepEqual(others, {});
-        // Ids of packets come again after 65,536, and on two CPUs at different times: pieces may meet the wrong ones.
-        assert(drop_fragment <= (options.pathMtu === undefined ? 0 : 5), `${drop_fragment}`);
-      }
+      for (const member of [network.a, network.b]) assert.deepEqual(dropsOf(member), {});
     });
   });
 }
