@@ -1,36 +1,19 @@
 /** Traffic beyond ping: TCP with a checksum, numbered datagrams, packets built by hand. */
-import { mkdirSync, statSync } from 'node:fs';
-import { CHECKOUT } from '../../lab/host.ts';
+import { binaryOf, compileTool } from '../../lab/compile.ts';
 import type { Namespace } from '../../lab/namespace.ts';
 import { bulkMegabytes } from '../../lab/patience.ts';
-import { type Running, run } from '../../lab/process.ts';
+import type { Running } from '../../lab/process.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { runScript, startScript } from '../../lab/script.ts';
 
 const SOURCES = `${import.meta.dirname}/tools`;
-const BINARIES = `${CHECKOUT}/build/integration`;
 const TCP_ENDS = `${SOURCES}/tcp.ts`;
 
 const TOOLS = ['udp_datagrams', 'raw_packets', 'frames'] as const;
 
-type Tool = (typeof TOOLS)[number];
-
 /** Compiles the senders that are written in C, where that has not been done. */
 export async function buildTools(): Promise<void> {
-  mkdirSync(BINARIES, { recursive: true });
-  for (const tool of TOOLS) {
-    const source = `${SOURCES}/${tool}.c`;
-    if (modified(pathOf(tool)) > modified(source)) continue;
-    await run(['clang', '-O2', '-Wall', '-Werror', '-o', pathOf(tool), source]);
-  }
-}
-
-function pathOf(tool: Tool): string {
-  return `${BINARIES}/${tool}`;
-}
-
-function modified(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  for (const tool of TOOLS) await compileTool(SOURCES, tool);
 }
 
 export interface TcpReport {
@@ -90,12 +73,12 @@ export async function sendDatagrams(
 ): Promise<{ received: number; intact: number }> {
   const port = 7000;
   await using receiving = to.start([
-    pathOf('udp_datagrams'),
+    binaryOf('udp_datagrams'),
     ...['receive', port, count, bytes].map(String),
   ]);
   await waitForListener(receiving);
   await from.exec([
-    pathOf('udp_datagrams'),
+    binaryOf('udp_datagrams'),
     ...['send', to.address, port, count, bytes, segments].map(String),
   ]);
   const { stdout } = await receiving.ended;
@@ -105,7 +88,7 @@ export async function sendDatagrams(
 /** Sends whole IPv4 packets as they are. */
 export async function sendRaw(from: Namespace, packets: readonly Buffer[]): Promise<void> {
   const input = packets.map((packet) => `${packet.toString('hex')}\n`).join('');
-  await from.exec([pathOf('raw_packets')], { input });
+  await from.exec([binaryOf('raw_packets')], { input });
 }
 
 /** Puts whole Ethernet frames on a device, right or wrong. */
@@ -115,7 +98,7 @@ export async function sendFrames(
   frames: readonly Buffer[],
 ): Promise<void> {
   const input = frames.map((frame) => `${frame.toString('hex')}\n`).join('');
-  await from.exec([pathOf('frames'), 'send', device], { input });
+  await from.exec([binaryOf('frames'), 'send', device], { input });
 }
 
 export interface Capture extends AsyncDisposable {
@@ -125,7 +108,7 @@ export interface Capture extends AsyncDisposable {
 
 /** Writes down what comes in on a device, from now on. */
 export async function startCapture(at: Namespace, device: string): Promise<Capture> {
-  const running = at.start([pathOf('frames'), 'capture', device]);
+  const running = at.start([binaryOf('frames'), 'capture', device]);
   await waitForListener(running);
   return {
     frames: () =>
