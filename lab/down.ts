@@ -3,7 +3,7 @@
 import { destroyLab } from './destroy.ts';
 import { labNameFromEnvironment } from './environment.ts';
 import { runMain } from './interrupt.ts';
-import { labNames } from './names.ts';
+import { labNames, removalOf } from './names.ts';
 import { isInUse, readState } from './state.ts';
 
 await runMain(async () => {
@@ -14,7 +14,7 @@ await runMain(async () => {
     const state = readState(name);
     // Without a record it may be somebody else's: only by its name.
     if (name !== wanted && (state === null || isInUse(state))) {
-      console.log(`lab ${name} stays: make lab-down LAB=${name}`);
+      console.log(`lab ${name} stays: ${removalOf(name)}`);
       continue;
     }
     await destroyLab(name);

@@ -4,7 +4,7 @@ import { destroyLab } from './destroy.ts';
 import { type Etcd, etcdOf } from './etcd.ts';
 import { type Host, hostOf, makeHostFolders } from './host.ts';
 import { forgetCleanup, interrupted, onInterrupt, waitForTheEnd } from './interrupt.ts';
-import { bpffsOf, folderOf, namespaceOf } from './names.ts';
+import { bpffsOf, folderOf, namespaceOf, removalOf } from './names.ts';
 import { type Namespace, namespaceNamed } from './namespace.ts';
 import { type FullLabOptions, fillOptions, type LabOptions } from './options.ts';
 import { attachPods } from './pod.ts';
@@ -40,7 +40,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
   const full = fillOptions(options);
   const { name } = full;
   if (process.getuid?.() !== 0) throw new Error('labs are made of network namespaces: run as root');
-  if (isInUse(readState(name))) throw new Error(`lab ${name} exists: make lab-down LAB=${name}`);
+  if (isInUse(readState(name))) throw new Error(`lab ${name} exists: ${removalOf(name)}`);
   await destroyLab(name);
 
   onInterrupt(`lab ${name}`, () => destroyLab(name));

@@ -4,11 +4,14 @@ import { existsSync, readdirSync } from 'node:fs';
 
 const NAMESPACES = '/run/netns';
 
-/**
- * What the names of all namespaces begin with: checkouts that test side by side give themselves other ones, and so do
- * the processes of one `node --test`, which numbers them from 1.
- */
-const PREFIX = `${process.env.TARTAN_LAB_PREFIX || 'tartan'}${workerSuffix()}`;
+/** What the names of all namespaces begin with: checkouts that test side by side give themselves other ones. */
+const PREFIX = process.env.TARTAN_LAB_PREFIX || 'tartan';
+
+/** What removes a lab, for messages. */
+export function removalOf(lab: string): string {
+  const prefix = PREFIX === 'tartan' ? '' : `TARTAN_LAB_PREFIX=${PREFIX} `;
+  return `${prefix}make lab-down LAB=${lab}`;
+}
 
 /** Below it, one folder a lab. Outside /sys, which entering a namespace may remount. */
 export const LABS = `/run/${PREFIX}-lab`;
@@ -44,11 +47,6 @@ export function stateFileOf(lab: string): string {
 export function namespacesOf(lab: string): string[] {
   if (!existsSync(NAMESPACES)) return [];
   return readdirSync(NAMESPACES).filter((name) => name.startsWith(namespacePrefix(lab)));
-}
-
-function workerSuffix(): string {
-  const { NODE_TEST_WORKER_ID: id = '1' } = process.env;
-  return id === '1' ? '' : id;
 }
 
 /** Every lab of which anything is left: a folder, or namespaces. */

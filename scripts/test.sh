@@ -8,6 +8,9 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 kind=$1 folder=$2
 status=0
+# The runner ends in order when it is interrupted; what would come after it need not begin.
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 # These measure time, want every CPU, or read the kernel's log, which is one for all namespaces: each has the machine alone.
 alone='^integration/(bench|security|vm)/|^integration/(demo|lifecycle/host_storm|kernel/peers|kernel/[a-z_]*flood)_test\.ts$'
@@ -27,7 +30,7 @@ run() {
   shift 2
   [ $# -gt 0 ] || return 0
   echo "== $title tests ($# files, $at_once at once)"
-  scripts/node --test "--test-timeout=$limit" "--test-concurrency=$at_once" \
+  scripts/node --import ./lab/own_prefix.ts --test "--test-timeout=$limit" "--test-concurrency=$at_once" \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$tap" "$@" || status=1
   echo "== $title tests: result"
