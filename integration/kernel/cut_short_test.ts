@@ -7,13 +7,13 @@ import { createLab, type Lab } from '../../lab/lab.ts';
 import { folderOf } from '../../lab/names.ts';
 import type { Op } from '../../src/plan/op.ts';
 import { type DesiredState, nothing } from '../../src/plan/state.ts';
+import { faultEnv } from '../lifecycle/faults.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
 import { type Member, memberAt } from './member.ts';
 import { missing } from './requirements.ts';
 import { CONFIG, desiredOf, leaseOf } from './samples.ts';
 
 const APPLY_OPS = `${import.meta.dirname}/apply_ops.ts`;
-const KILL_AT = `--import=${import.meta.dirname}/../lifecycle/kill_at.ts`;
 
 describe('a run that is cut short', { skip: missing() }, () => {
   let lab: Lab;
@@ -70,16 +70,15 @@ describe('a run that is cut short', { skip: missing() }, () => {
   /** Runs ops in a process that is killed in front of its step `killAt`; returns how many steps it took if it was not. */
   async function runKilled(ops: readonly Op[], killAt: number): Promise<number | null> {
     const steps = `${folderOf(lab.name)}/steps`;
-    const { code } = await host.exec([process.execPath, APPLY_OPS, host.bpffs], {
-      input: JSON.stringify(ops),
-      env: {
-        NODE_OPTIONS: `--disable-warning=ExperimentalWarning ${KILL_AT}`,
-        TARTAN_TEST_KILL_AT: `${killAt}`,
-        TARTAN_TEST_STEPS: steps,
+    const { code } = await host.exec(
+      [process.execPath, '--disable-warning=ExperimentalWarning', APPLY_OPS, host.bpffs],
+      {
+        input: JSON.stringify(ops),
+        env: { ...faultEnv('SIGKILL before', killAt), TARTAN_TEST_STEPS: steps },
+        mayFail: true,
       },
-      mayFail: true,
-    });
-    if (code === 0) return Number(readFileSync(steps, 'utf8'));
+    );
+    if (code === 0) return readFileSync(steps, 'utf8').trimEnd().split('\n').length;
     assert.equal(code, 255, `killed at ${killAt}`);
     return null;
   }

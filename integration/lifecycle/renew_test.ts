@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { waitFor } from '../../lab/ready.ts';
 import { lockFile } from '../../src/sys/flock.ts';
+import { startFaulty } from './faults.ts';
 import { fingerprint } from './fingerprint.ts';
-import { startKilled } from './killing.ts';
 import {
   assertRefuses,
   hostsOf,
@@ -137,7 +137,7 @@ describe('a host and its lease', { concurrency: 2 }, () => {
       await join(a);
       const path = `${a.stateDir}/default/lock`;
       // Stops between open(2) and flock(2).
-      const stopped = startKilled(a, 'join', 1, 'SIGSTOP');
+      const stopped = startFaulty(a, 'join', 'SIGSTOP before', 1);
       await waitFor('it has stopped', () =>
         /^State:\s+T/m.test(readFileSync(`/proc/${stopped.pid}/status`, 'utf8')),
       );

@@ -10,12 +10,18 @@ interface Output {
 /** Where Debian has them: a timer's or a user's PATH may lack these. */
 const FOLDERS = ['/usr/sbin', '/sbin'];
 
-async function run(command: string, argv: readonly string[], input = ''): Promise<Output> {
+async function run(
+  command: string,
+  argv: readonly string[],
+  input = '',
+  lines: readonly string[] = [],
+): Promise<Output> {
   for (const path of [command, ...FOLDERS.map((folder) => `${folder}/${command}`)]) {
     try {
       return await runAt(path, argv, input);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw runError(command, argv, error);
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        throw runError(command, argv, lines, error);
     }
   }
   const from = command === 'nft' ? 'nftables' : 'iproute2';
@@ -43,12 +49,20 @@ function runAt(path: string, argv: readonly string[], input: string): Promise<Ou
   });
 }
 
-function runError(command: string, argv: readonly string[], cause: unknown): TartanError {
+function runError(
+  command: string,
+  argv: readonly string[],
+  lines: readonly string[],
+  cause: unknown,
+): TartanError {
   const { stderr = '' } = cause as { stderr?: string };
   const reason = stderr.trim().replaceAll(/\n+/g, '; ') || messageOf(cause);
+  // Of a batch, iproute2 tells the number alone: "Command failed -:3".
+  const number = /^Command failed -:(\d+)$/m.exec(stderr)?.[1];
+  const what = lines[Number(number) - 1] ?? argv.join(' ');
   return new TartanError(
     'KERNEL',
-    `${command} ${argv.join(' ')}: ${reason}`,
+    `${command} ${what}: ${reason}`,
     'See `dmesg` and `ip -details link`; the op will do once the reason is gone.',
     { cause },
   );
@@ -86,5 +100,5 @@ export async function runBatch(command: 'ip' | 'bridge', lines: readonly string[
     await run(command, lines[0]?.split(' ') ?? []);
     return;
   }
-  await run(command, ['-batch', '-'], `${lines.join('\n')}\n`);
+  await run(command, ['-batch', '-'], `${lines.join('\n')}\n`, lines);
 }

@@ -48,9 +48,13 @@ export function openKernel(options: KernelOptions): Kernel {
       }
     },
     async sweep() {
-      removeUnfinished(pins);
-      detachAllOrUnpin(pins);
-      removeEmptyFolders(pins);
+      try {
+        removeUnfinished(pins);
+        detachAllOrUnpin(pins);
+        removeEmptyFolders(pins);
+      } catch (error) {
+        throw kernelError(`removing what is left below ${pins.root}`, error);
+      }
     },
     async close() {},
   };
@@ -71,7 +75,7 @@ const hints: readonly {
   },
   {
     op: 'link.add',
-    says: /^ip -batch -: open: No such file or directory/,
+    says: /^ip .*: open: No such file or directory/,
     hint: 'There is no /dev/net/tun: load its module (`modprobe tun`).',
   },
   {
@@ -104,10 +108,15 @@ function toOpError(op: Op, error: unknown): TartanError {
     if (!known) return error;
     return new TartanError(error.code, `${op.op}: ${error.message}`, known.hint, { cause: error });
   }
+  return kernelError(op.op, error, known?.hint);
+}
+
+function kernelError(what: string, cause: unknown, hint?: string): TartanError {
+  if (cause instanceof TartanError) return cause;
   return new TartanError(
     'KERNEL',
-    `${op.op}: ${messageOf(error)}`,
-    known?.hint ?? 'See `dmesg`; run the command again once the reason is gone.',
-    { cause: error },
+    `${what}: ${messageOf(cause)}`,
+    hint ?? 'See `dmesg`; run the command again once the reason is gone.',
+    { cause },
   );
 }

@@ -1,0 +1,54 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Host } from '../../lab/host.ts';
+import type { Environment } from '../../lab/process.ts';
+
+export const PRELOAD = `--import=${import.meta.dirname}/fault_at.ts`;
+
+/** A signal in front of a step or behind it, or what the step fails with. */
+export type Fault = `${'SIGKILL' | 'SIGINT' | 'SIGTERM' | 'SIGSTOP'} ${'before' | 'after'}` | Errno;
+
+export const ERRNOS = ['EPERM', 'ENOSPC', 'ENOMEM'] as const;
+export type Errno = (typeof ERRNOS)[number];
+
+/** For a command that meets the fault at its step of that number. */
+export function faultEnv(fault: Fault, at: number): Environment {
+  return {
+    NODE_OPTIONS: PRELOAD,
+    TARTAN_TEST_FAULT: fault,
+    TARTAN_TEST_FAULT_AT: String(at),
+  };
+}
+
+/** Starts a command that meets the fault at its step of that number. */
+export function startFaulty(host: Host, command: string, fault: Fault, at: number) {
+  return host.startTartan([command], { env: faultEnv(fault, at) });
+}
+
+/** Runs a command that meets the fault at its step of that number. */
+export function runFaulty(host: Host, command: string, fault: Fault, at: number) {
+  return startFaulty(host, command, fault, at).ended;
+}
+
+/** The steps that a command takes which is left alone, by name. */
+export async function stepsOf(host: Host, command: string): Promise<string[]> {
+  const path = `${dirname(host.subnetFile)}.steps`;
+  await host.tartan([command], { env: { NODE_OPTIONS: PRELOAD, TARTAN_TEST_STEPS: path } });
+  const steps = readFileSync(path, 'utf8').trimEnd().split('\n');
+  rmSync(path);
+  return steps;
+}
+
+export interface Step {
+  /** From 1. */
+  readonly number: number;
+  readonly name: string;
+}
+
+/** The first and the last of several steps of one kind in a row, and all others. */
+export function tellingSteps(names: readonly string[]): Step[] {
+  const kindOf = (name: string | undefined) => name?.split(' ')[0];
+  return names
+    .map((name, index) => ({ number: index + 1, name, near: [names[index - 1], names[index + 1]] }))
+    .filter(({ name, near }) => near.some((other) => kindOf(other) !== kindOf(name)));
+}
