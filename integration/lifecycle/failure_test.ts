@@ -1,21 +1,18 @@
 import assert from 'node:assert/strict';
-import { constants } from 'node:os';
 import { after, before, describe, it } from 'node:test';
-import { getSystemErrorMessage } from 'node:util';
 import type { RunResult } from '../../lab/process.ts';
-import { ERRNOS, type Errno, runFaulty, type Step, stepsOf, tellingSteps } from './faults.ts';
+import {
+  ERRNOS,
+  type Errno,
+  errnoAt,
+  isHarmless,
+  reasonOf,
+  runFaulty,
+  stepsOf,
+  tellingSteps,
+} from './faults.ts';
 import { createSingles, type Singles } from './singles.ts';
 import { join, teardown } from './support.ts';
-
-const errnoAt = ({ number }: Step) => ERRNOS[number % ERRNOS.length] as Errno;
-
-/**
- * What does no harm when it fails: an empty folder that stays, and a link that cannot be detached by the right to
- * bpf(2), which goes with its pin.
- */
-function isHarmless(name: string, errno: Errno): boolean {
-  return name.startsWith('rmdir ') || (name === 'LINK_DETACH' && errno === 'EPERM');
-}
 
 /** Two lines: what has failed, and what to do. */
 function assertTold({ code, stdout, stderr }: RunResult, errno: Errno, at: string): void {
@@ -23,8 +20,7 @@ function assertTold({ code, stdout, stderr }: RunResult, errno: Errno, at: strin
   assert.equal(stdout, '', at);
   assert.match(stderr, /^tartan: .+\n.+\n$/, at);
   assert.doesNotMatch(stderr, /this should not happen/, at);
-  const reason = getSystemErrorMessage(-constants.errno[errno]);
-  assert.match(stderr, new RegExp(`${errno}|${reason}|no space left`), at);
+  assert.match(stderr, reasonOf(errno), at);
 }
 
 describe('a step that fails', () => {

@@ -1,5 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname } from 'node:path';
+import { getSystemErrorMessage } from 'node:util';
 import type { Host } from '../../lab/host.ts';
 import type { Environment } from '../../lab/process.ts';
 
@@ -51,4 +53,23 @@ export function tellingSteps(names: readonly string[]): Step[] {
   return names
     .map((name, index) => ({ number: index + 1, name, near: [names[index - 1], names[index + 1]] }))
     .filter(({ name, near }) => near.some((other) => kindOf(other) !== kindOf(name)));
+}
+
+/** One for each step, so that all have their turn. */
+export function errnoAt({ number }: Step): Errno {
+  return ERRNOS[number % ERRNOS.length] as Errno;
+}
+
+/** How a command tells of it: by its name, the kernel's words for it, or the store's. */
+export function reasonOf(errno: Errno): RegExp {
+  const words = getSystemErrorMessage(-constants.errno[errno]);
+  return new RegExp(`(?:${errno}|${words}|no space left)`);
+}
+
+/**
+ * What does no harm when it fails: an empty folder that stays, and a link that cannot be detached for want of the right
+ * to bpf(2), which goes with its pin.
+ */
+export function isHarmless(name: string, errno: Errno): boolean {
+  return name.startsWith('rmdir ') || (name === 'LINK_DETACH' && errno === 'EPERM');
 }

@@ -20,6 +20,8 @@ export interface Single {
 
 /** Labs of one host, each with a store of its own: what the others do is no change for it. */
 export interface Singles extends AsyncDisposable {
+  readonly all: readonly Single[];
+  /** Of the first. */
   readonly first: Host;
   /**
    * Shares the work out to the hosts, which take it at the same time; tells of all that failed.
@@ -43,6 +45,7 @@ export async function createSingles(
   const [one] = singles;
   assert(one);
   return {
+    all: singles,
     first: one.host,
     async each(work, check) {
       const waiting = [...work];
