@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Lease } from '../../src/lease/lease.ts';
 import { formatPrefix } from '../../src/net/prefix.ts';
 import { contractCheck, type StoreHarness } from './contract_harness.ts';
 import { testWatch } from './contract_watch.ts';
@@ -54,6 +55,30 @@ function testCalls(name: string, start: () => Promise<StoreHarness>): void {
     );
     assert.equal(revision, created.revision);
   });
+
+  check(
+    'what a list told of a lease can be completed: also when it was renewed since',
+    async (_harness, store) => {
+      for (const index of [1, 2, 3]) {
+        const ttl = index === 3 ? 'never' : DAY_SECONDS;
+        await store.create(subnet(index), vxlanAttributes(index), ttl);
+      }
+      const [one, two, three] = (await store.list()).leases;
+      assert(one && two && three);
+      const complete = (lease: Lease) => store.complete?.(lease) ?? store.get(lease.subnet);
+      const endsIn = async (lease: Lease) => {
+        const found = await complete(lease);
+        return found?.expiresAt instanceof Date ? found.expiresAt.getTime() - Date.now() : found;
+      };
+      assert.ok(Math.abs(Number(await endsIn(one)) - DAY_SECONDS * 1000) < 3_000);
+      assert.equal((await complete(three))?.expiresAt, 'never');
+      const renewed = await store.renew(one, one.attributes, 600);
+      assert.ok(Math.abs(Number(await endsIn(one)) - 600_000) < 3_000);
+      assert.equal((await complete(one))?.revision, renewed?.revision);
+      await store.remove(two);
+      assert.equal(await endsIn(two), null);
+    },
+  );
 
   check('of many who create the same subnet one wins', async (harness) => {
     const stores = await Promise.all(Array.from({ length: 8 }, () => harness.open()));

@@ -1,6 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { startWaiting, type WaitingProcess } from '../../lab/waiting_process.ts';
 
 const WRITER = new URL('writer.ts', import.meta.url).pathname;
 
@@ -13,48 +11,27 @@ export interface Acknowledged {
 }
 
 /** A child process that creates leases (writer.ts). */
-export interface Writer {
+export interface Writer extends WaitingProcess {
   readonly acknowledged: readonly Acknowledged[];
-  /** Lets it begin. */
-  go(): void;
-  kill(): void;
-  /** Resolves when it has ended; rejects if it failed by itself. */
-  readonly ended: Promise<void>;
 }
 
 /** Starts a writer and waits until its store is open. */
 export async function startWriter(spec: string, first: number, count: number): Promise<Writer> {
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', WRITER, spec, String(first), String(count)],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
-  child.stdin.on('error', () => undefined);
   const acknowledged: Acknowledged[] = [];
-  const lines = createInterface({ input: child.stdout });
-  const ready = Promise.withResolvers<void>();
-  lines.on('line', (line) => {
-    if (line === 'ready') return ready.resolve();
-    const [index = '', revision = '', atNs = ''] = line.split(' ');
-    // A line that the kill has cut short was not acknowledged.
-    if (/^\d+$/.test(atNs)) {
-      acknowledged.push({ index: Number(index), revision: Number(revision), atNs: BigInt(atNs) });
-    }
-  });
-  const ended = endOf(child, once(lines, 'close'));
-  await Promise.race([ready.promise, ended]);
-  return {
-    acknowledged,
-    go: () => child.stdin.write('go\n'),
-    kill: () => child.kill('SIGKILL'),
-    ended,
-  };
-}
-
-async function endOf(child: ChildProcess, outputRead: Promise<unknown>): Promise<void> {
-  const [status, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  await outputRead;
-  if (status !== 0 && signal !== 'SIGKILL') throw new Error(`writer: ${status ?? signal}`);
+  const child = await startWaiting(
+    [
+      ...[process.execPath, '--disable-warning=ExperimentalWarning'],
+      ...[WRITER, spec, String(first), String(count)],
+    ],
+    (line) => {
+      const [index = '', revision = '', atNs = ''] = line.split(' ');
+      // A line that the kill has cut short was not acknowledged.
+      if (/^\d+$/.test(atNs)) {
+        acknowledged.push({ index: Number(index), revision: Number(revision), atNs: BigInt(atNs) });
+      }
+    },
+  );
+  return { ...child, acknowledged };
 }
 
 /** Lets several writers loose at once and waits for their end. @returns all that they have got, by index */

@@ -1,4 +1,5 @@
 import { TartanError } from '../errors.ts';
+import type { Lease } from '../lease/lease.ts';
 import type { LeaseStore } from '../store/contract.ts';
 
 /** The error of a run that a signal ended. */
@@ -21,12 +22,14 @@ export function stopIfInterrupted(signal: AbortSignal): void {
  */
 export function interruptible(store: LeaseStore, signal: AbortSignal): LeaseStore {
   const race = <T>(call: () => Promise<T>): Promise<T> => raceAbort(call, signal);
+  const complete = store.complete?.bind(store);
   return {
     description: store.description,
     readConfig: () => race(() => store.readConfig()),
     writeConfig: (text, expected) => race(() => store.writeConfig(text, expected)),
     list: () => race(() => store.list()),
     get: (subnet) => race(() => store.get(subnet)),
+    ...(complete && { complete: (lease: Lease) => race(() => complete(lease)) }),
     create: (...lease) => race(() => store.create(...lease)),
     renew: (...lease) => race(() => store.renew(...lease)),
     convert: (...lease) => race(() => store.convert(...lease)),

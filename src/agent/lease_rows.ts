@@ -7,7 +7,7 @@ import { readState, statePath } from './state_file.ts';
 import type { Places } from './world.ts';
 
 /** etcd tells the end of a lease only when it is asked for that one: so many questions are under way at once. */
-const QUESTIONS_AT_ONCE = 32;
+const QUESTIONS_AT_ONCE = 64;
 
 /** What `lease show` prints, and `lease list` of each. Keys may be added, never renamed. */
 export interface LeaseRow {
@@ -39,15 +39,8 @@ export interface LeaseList {
 /** Every lease there is, each with its end. */
 export async function listLeases(store: LeaseStore, own: ReadonlySet<string>): Promise<LeaseList> {
   const { leases, rejected } = await store.list();
-  const waiting = leases.toSorted(
-    (a, b) => a.subnet.address - b.subnet.address || a.subnet.length - b.subnet.length,
-  );
-  const rows: LeaseRow[] = [];
-  while (waiting.length > 0) {
-    const some = waiting.splice(0, QUESTIONS_AT_ONCE);
-    const known = await Promise.all(some.map((lease) => withEnd(store, lease)));
-    rows.push(...known.filter((lease) => lease !== null).map((lease) => describeLease(lease, own)));
-  }
+  const known = await mapAtOnce(leases.toSorted(byAddress), (lease) => withEnd(store, lease));
+  const rows = known.filter((lease) => lease !== null).map((lease) => describeLease(lease, own));
   return {
     leases: rows,
     rejected: rejected.map(({ key, subnet, reason }) => ({
@@ -60,7 +53,23 @@ export async function listLeases(store: LeaseStore, own: ReadonlySet<string>): P
 
 /** null: it has ended since. */
 async function withEnd(store: LeaseStore, lease: Lease): Promise<Lease | null> {
-  return lease.expiresAt === 'unknown' ? store.get(lease.subnet) : lease;
+  if (lease.expiresAt !== 'unknown') return lease;
+  return store.complete === undefined ? store.get(lease.subnet) : store.complete(lease);
+}
+
+function byAddress({ subnet: a }: Lease, { subnet: b }: Lease): number {
+  return a.address - b.address || a.length - b.length;
+}
+
+/** Several at a time, in order. */
+async function mapAtOnce<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<R[]> {
+  const answers: R[] = [];
+  const waiting = items.entries();
+  const askInTurn = async () => {
+    for (const [index, item] of waiting) answers[index] = await ask(item);
+  };
+  await Promise.all(Array.from({ length: QUESTIONS_AT_ONCE }, askInTurn));
+  return answers;
 }
 
 export function describeLease(lease: Lease, own: ReadonlySet<string>): LeaseRow {

@@ -4,5 +4,9 @@ export type JsonFields = ReadonlyMap<string, unknown>;
 /** The fields of a parsed JSON value; null if it is no object. */
 export function fieldsOf(value: unknown): JsonFields | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-  return new Map(Object.entries(value).map(([name, field]) => [name.toLowerCase(), field]));
+  const fields = new Map<string, unknown>();
+  for (const name of Object.keys(value)) {
+    fields.set(name.toLowerCase(), (value as Readonly<Record<string, unknown>>)[name]);
+  }
+  return fields;
 }

@@ -8,6 +8,8 @@ const SPELLINGS = [
   /^[0-9a-f]{4}(\.[0-9a-f]{4}){2}$/i,
 ];
 
+const NORMAL = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
+
 /** Whether the text is a 48-bit MAC address in a spelling that {@link normalizeMac} accepts. */
 export function isMac(text: string): boolean {
   return SPELLINGS.some((spelling) => spelling.test(text));
@@ -18,6 +20,8 @@ export function isMac(text: string): boolean {
  * @throws TartanError `USAGE`
  */
 export function normalizeMac(text: string): string {
+  // A network's worth of leases passes through here, and flannel writes them so.
+  if (NORMAL.test(text)) return text;
   if (!isMac(text)) {
     throw new TartanError(
       'USAGE',

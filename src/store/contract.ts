@@ -43,6 +43,11 @@ export interface LeaseStore {
   list(): Promise<Snapshot>;
   /** One lease with its `expiresAt` known; `null` if there is none (or if it is rejected). */
   get(subnet: Prefix): Promise<Lease | null>;
+  /**
+   * A lease that `list` has told, with its `expiresAt` known; `null` if there is none of that subnet any more. Asks less
+   * than `get` does. Absent: `get` asks no more.
+   */
+  complete?(lease: Lease): Promise<Lease | null>;
   /** Creates the lease only if the subnet's key is absent; `null` if it is not. */
   create(subnet: Prefix, attributes: LeaseAttributes, ttl: TtlSeconds): Promise<Lease | null>;
   /**

@@ -4,7 +4,13 @@ import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { LeaseStore, TtlSeconds } from './contract.ts';
 import { createEtcdClient, type EtcdCaller } from './etcd_client.ts';
-import { type EtcdGrant, grantLease, readExpiry, revokeLease } from './etcd_grant.ts';
+import {
+  type EtcdGrant,
+  grantLease,
+  readExpiry,
+  readLiveExpiry,
+  revokeLease,
+} from './etcd_grant.ts';
 import { entryOf, listSubnets } from './etcd_list.ts';
 import type { EtcdStoreOptions } from './etcd_options.ts';
 import { swapKey } from './etcd_swap.ts';
@@ -14,7 +20,7 @@ import { DEFAULT_PREFIX, keyLayout, readEntry } from './keys.ts';
 /**
  * Opens a store in etcd (v3 API), with flannel's keys and values. Nothing is sent before the first call.
  *
- * Round trips: readConfig and writeConfig 1 · list 1 for each 2,000 leases · get 2 · create 2, or 3 when the race is
+ * Round trips: readConfig and writeConfig 1 · list 1 for each 2,000 leases · get 2 · complete 1 · create 2, or 3 when the race is
  * lost · renew and convert 3 · remove 2. With a user one more, once, for the token.
  * @throws TartanError `USAGE` for an endpoint that is none, `FILE` for certificates that cannot be read
  */
@@ -63,6 +69,15 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<LeaseSto
     return { subnet, attributes, expiresAt, revision: written, handle };
   }
 
+  async function get(subnet: Prefix): Promise<Lease | null> {
+    const caller = client.begin();
+    const found = await readKey(caller, subnetKey(subnet));
+    if (found === null) return null;
+    const read = readEntry(layout, entryOf(found));
+    if (!('lease' in read)) return null;
+    return { ...read.lease, expiresAt: await readExpiry(caller, found.lease) };
+  }
+
   /** The same for a key that is there: what it hung on goes. */
   async function replaceLease(
     lease: Lease,
@@ -97,13 +112,13 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<LeaseSto
 
     list: () => listSubnets(client.begin(), layout),
 
-    async get(subnet) {
-      const caller = client.begin();
-      const found = await readKey(caller, subnetKey(subnet));
-      if (found === null) return null;
-      const read = readEntry(layout, entryOf(found));
-      if (!('lease' in read)) return null;
-      return { ...read.lease, expiresAt: await readExpiry(caller, found.lease) };
+    get,
+
+    async complete(lease) {
+      const { handle, subnet } = lease;
+      const expiresAt = handle === undefined ? null : await readLiveExpiry(client.begin(), handle);
+      // Somebody has renewed it since, perhaps: then it hangs on another grant.
+      return expiresAt === null ? get(subnet) : { ...lease, expiresAt };
     },
 
     create(subnet, attributes, ttl) {

@@ -48,10 +48,16 @@ export async function revokeLease(caller: EtcdCaller, grant: Pick<EtcdGrant, 'id
 
 /** When an etcd lease ends. */
 export async function readExpiry(caller: EtcdCaller, id: string): Promise<Expiry> {
+  // What has ended: its keys are about to be removed.
+  return (await readLiveExpiry(caller, id)) ?? new Date();
+}
+
+/** The same; null: it has ended. */
+export async function readLiveExpiry(caller: EtcdCaller, id: string): Promise<Expiry | null> {
   if (id === '0') return 'never';
   const answer = await caller.call(({ lease }, { deadline }) =>
     lease.leaseTimeToLive({ ID: id }, { deadline }),
   );
-  // −1: it has ended, and its keys are about to be removed.
-  return new Date(Date.now() + Math.max(0, Number(answer.TTL)) * 1000);
+  const seconds = Number(answer.TTL);
+  return seconds < 0 ? null : new Date(Date.now() + seconds * 1000);
 }

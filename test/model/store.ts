@@ -48,7 +48,10 @@ export interface Change {
 
 export const EMPTY_STORE: ModelStore = { revision: 1, entries: [], changes: [] };
 
-type Method = Exclude<keyof LeaseStore, 'description' | 'watch' | 'reconnect' | 'close'>;
+type Method = Exclude<
+  keyof LeaseStore,
+  'description' | 'watch' | 'complete' | 'reconnect' | 'close'
+>;
 
 /** What a node asks a store, and what it is told. */
 export type Call = {
