@@ -2,7 +2,7 @@
 import { type Cell, selectCells } from './cells.ts';
 import { SETUP_LETTERS, type SetupLetter, USUAL_LETTERS } from './ways.ts';
 
-export const PARTS = ['matrix', 'peers', 'rules', 'nat', 'costs', 'control'] as const;
+export const PARTS = ['matrix', 'peers', 'rules', 'nat', 'costs', 'control', 'leases'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Choices {

@@ -4,7 +4,7 @@ import { formatTable } from '../lab/table.ts';
 export interface Figure {
   readonly what: string;
   readonly value: number;
-  readonly unit: 'ms' | 'MB';
+  readonly unit: 'ms' | 'MB' | '% of a core' | 'nodes';
   /** What it must not exceed; `null`: it is only told. */
   readonly limit: number | null;
 }
@@ -15,4 +15,13 @@ export function formatFigures(figures: readonly Figure[]): string {
     ...(limit === null ? [] : [`≤ ${limit} ${unit}`, value <= limit ? 'met' : 'missed']),
   ]);
   return formatTable([['figure', 'median', 'target', 'result'], ...cells]);
+}
+
+export function figure(
+  what: string,
+  value: number,
+  unit: Figure['unit'],
+  limit: number | null,
+): Figure {
+  return { what, value, unit, limit };
 }

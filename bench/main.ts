@@ -14,6 +14,7 @@ import { measureControl } from './control.ts';
 import { type Figure, formatFigures } from './figures.ts';
 import { type Finding, type Sample, summarize } from './findings.ts';
 import { judge } from './goals.ts';
+import { measureLeases } from './leases.ts';
 import { describeMachine } from './machine.ts';
 import { measureCell, type Plan } from './matrix.ts';
 import { formatPage } from './page.ts';
@@ -78,6 +79,10 @@ async function measureAll(choices: Choices, busyBefore: number): Promise<Report>
     say('commands and control plane');
     const times = Math.max(repeats, 5);
     figures.push(...(await measureTimings(times)), ...(await measureControl(times)));
+  }
+  if (parts.includes('leases')) {
+    say('many leases');
+    figures.push(...(await measureLeases(Math.max(repeats, 5))));
   }
   const rows = summarize(samples);
   const verdicts = judge(rows, findings);

@@ -1,0 +1,87 @@
+/** Many nodes that want a lease at once, and what thousands of leases cost one that has it. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { joinAtOnce } from '../lab/crowd.ts';
+import { createLab, type Lab } from '../lab/lab.ts';
+import { folderOf, namespacePath } from '../lab/names.ts';
+import type { StoreKind } from '../lab/options.ts';
+import { type Figure, figure } from './figures.ts';
+import {
+  cpuMillisecondsOf,
+  putMany,
+  residentMegabytes,
+  timeCommand,
+  timeNewPeers,
+  waitForEvent,
+} from './many_leases.ts';
+import { WIDE_CONFIG } from './peers.ts';
+
+const LEASES = 5_000;
+const CROWDS = { etcd: { nodes: 1_000, limit: 30_000 }, file: { nodes: 100, limit: 5_000 } };
+/** More would only wait for each other on few CPUs. */
+const PROCESSES = 4;
+const IDLE_MS = 10_000;
+
+export async function measureLeases(repeats: number): Promise<Figure[]> {
+  return [
+    ...(await measureCrowd('file')),
+    ...(await measureCrowd('etcd')),
+    ...(await measureThousands(repeats)),
+  ];
+}
+
+async function measureCrowd(store: StoreKind): Promise<Figure[]> {
+  const { nodes, limit } = CROWDS[store];
+  await using lab = await createLab({ name: 'benchcrowd', hosts: 1, pods: 0, store });
+  const host = lab.host('a');
+  await initConfig(lab);
+  const spec = lab.etcd
+    ? `etcd:${lab.etcd.endpoint},/coreos.com/network`
+    : `file:${folderOf(lab.name)}/store.db`;
+  const enter = ['nsenter', `--net=${namespacePath(host.namespace)}`, '--'];
+  const { joined, milliseconds } = await joinAtOnce({ spec, nodes, processes: PROCESSES, enter });
+  const subnets = new Set(joined.map(({ subnet }) => subnet));
+  subnets.delete(null);
+  const what = `${nodes} nodes take a lease at once, ${store}`;
+  return [
+    figure(`${what}, in all`, milliseconds, 'ms', limit),
+    figure(`${what}: without one of their own`, nodes - subnets.size, 'nodes', 0),
+  ];
+}
+
+export async function measureThousands(repeats: number): Promise<Figure[]> {
+  await using lab = await createLab({ name: 'benchmany', hosts: 2, pods: 0, store: 'etcd' });
+  const host = lab.host('a');
+  await initConfig(lab);
+  await putMany(lab, LEASES, await grantOf(lab));
+  const joined = await timeCommand(host, ['join']);
+  const again = await timeCommand(host, ['join']);
+  const listed = await timeCommand(host, ['lease', 'list']);
+
+  await using watch = host.startTartan(['watch']);
+  await waitForEvent(watch, '"synced"');
+  const latency = await timeNewPeers(lab, watch, { first: LEASES, count: repeats });
+  const before = cpuMillisecondsOf(watch.pid);
+  await delay(IDLE_MS);
+  const idle = (100 * (cpuMillisecondsOf(watch.pid) - before)) / IDLE_MS;
+  const where = `${LEASES} leases, etcd`;
+  return [
+    figure(`join of a host that is new, ${where}`, joined.milliseconds, 'ms', 1_500),
+    figure('the same, CPU', joined.cpuMilliseconds, 'ms', null),
+    figure(`join again, ${where}`, again.milliseconds, 'ms', null),
+    figure(`lease list, ${where}`, listed.milliseconds, 'ms', null),
+    figure('the same, CPU', listed.cpuMilliseconds, 'ms', null),
+    figure(`lease in the store → peer in the map, ${where}`, latency, 'ms', 50),
+    figure(`watch, ${where}, resident`, residentMegabytes(watch.pid), 'MB', 120),
+    figure(`watch, ${where}, idle`, idle, '% of a core', 1),
+  ];
+}
+
+/** One etcd lease for all: what is asked of etcd for each is the same. */
+async function grantOf(lab: Lab): Promise<string> {
+  const granted = await lab.etcd?.ctl(['lease', 'grant', '86400']);
+  return /lease (\S+) granted/.exec(granted?.stdout ?? '')?.[1] ?? '0';
+}
+
+async function initConfig(lab: Lab): Promise<void> {
+  await lab.host('a').tartan(['init-config', '-'], { input: JSON.stringify(WIDE_CONFIG) });
+}
