@@ -9,11 +9,8 @@ import { assertWhole } from './whole.ts';
 export interface Single {
   readonly lab: Lab;
   readonly host: Host;
-  /**
-   * Checks that the host is as it was before its first join.
-   * @param isLeaseKnown false: nobody has written down yet that there is one, so that only a join can find it
-   */
-  assertGone(at: string, isLeaseKnown?: boolean): Promise<void>;
+  /** Checks that the host is as it was before its first join, and has no lease. */
+  assertGone(at: string): Promise<void>;
   /** Joins, and checks that the host has all that it needs and nothing else. */
   assertHealed(at: string): Promise<void>;
 }
@@ -75,9 +72,9 @@ function singleOf(lab: Lab): Single {
   return {
     lab,
     host,
-    async assertGone(at, isLeaseKnown = true) {
+    async assertGone(at) {
       assert.deepEqual(fingerprint(host), untouched, at);
-      if (isLeaseKnown) assert.deepEqual(await storedLeases(lab), [], at);
+      assert.deepEqual(await storedLeases(lab), [], at);
     },
     async assertHealed(at) {
       try {
