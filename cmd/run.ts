@@ -24,14 +24,18 @@ export interface Context {
 
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
 
-/** Runs a command; what it returns is printed as one JSON object, unless it is null. Ends the process. */
+/**
+ * Runs a command; what it returns is printed as one JSON object, unless it is null. Ends the process.
+ * @param outlivesOutput it goes on, without a word, when what it prints can no longer be written
+ */
 export async function runCommand(
   name: CommandName,
   argv: readonly string[],
   act: (context: Context) => Promise<object | null>,
+  { outlivesOutput = false } = {},
 ): Promise<never> {
   const deferred: { close(): Promise<void> }[] = [];
-  const { signal, status } = listenForSignals();
+  const { signal, status } = listenForSignals(outlivesOutput);
   try {
     const parsed = parseCommandLine(name, argv, process.env);
     if (parsed.kind === 'help') {
@@ -71,7 +75,10 @@ export function fail(error: unknown, json: boolean, status?: number): never {
 }
 
 /** The first signal asks, the second one ends the process at once. */
-function listenForSignals(): { signal: AbortSignal; status(): number | undefined } {
+function listenForSignals(outlivesOutput: boolean): {
+  signal: AbortSignal;
+  status(): number | undefined;
+} {
   const controller = new AbortController();
   let status: number | undefined;
   for (const [name, number] of Object.entries(SIGNAL_NUMBERS)) {
@@ -83,6 +90,7 @@ function listenForSignals(): { signal: AbortSignal; status(): number | undefined
   }
   // Whoever reads our output has had enough: `tartan watch | head -1`.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (outlivesOutput) return;
     if (error.code === 'EPIPE') process.exit(0);
     fail(outputError(error), false);
   });

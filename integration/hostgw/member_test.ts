@@ -93,6 +93,31 @@ describe('a member of a host-gw network', { skip: lacks('clang', 'setpriv') }, (
     );
   });
 
+  it('refuses the broadcast address as a PublicIP', async () => {
+    const broadcast = '192.168.77.255';
+    const { code, stderr } = await b.tartan(['join', '--public-ip', broadcast], { mayFail: true });
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /--public-ip 192\.168\.77\.255 is the broadcast address of 192\.168\.77\.0\/24/,
+    );
+    assert.deepEqual(await storedLeases(lab), []);
+  });
+
+  it('reaches the other peers where the kernel takes no route to one, and names that', async () => {
+    const third = await join(lab.host('c'));
+    await b.tartan(['join', '--public-ip', ELSEWHERE]);
+    // Directly reached, and yet no next hop (ip-route(8), scope).
+    await a.shell(`ip route add ${ELSEWHERE}/32 dev ${a.device} scope global`);
+    const { code, stderr } = await a.tartan(['join'], { mayFail: true });
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      new RegExp(`ip route (append|replace) [^:]*via ${ELSEWHERE}[^:]*: .*invalid gateway`),
+    );
+    assert.deepEqual(await ownRoutes(a), [`${third.subnet} via ${lab.host('c').address}`]);
+  });
+
   it('is taken down without its state: subnet.env tells which routes are its own', async () => {
     const { subnet } = await join(b);
     await join(a);

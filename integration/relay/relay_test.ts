@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { PATIENCE } from '../../lab/patience.ts';
 import { waitFor } from '../../lab/ready.ts';
+import { TARTAN } from '../../lab/tartan.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
 import { startUserRelay } from '../../lab/user_relay.ts';
 import { buildTools, sendDatagrams, sendTcp } from '../dataplane/senders.ts';
@@ -107,6 +108,19 @@ for (const { other, wire } of SETUPS) {
       pair = { ...pair, a: { ...a, running } };
       const { sent, received } = await sending;
       assert.deepEqual(received, sent);
+    });
+
+    it('carries on when nothing can be written any more', async () => {
+      const { a, b } = pair;
+      await a.running.stop();
+      const script = `exec ${TARTAN} relay --bind ${a.host.address} >/dev/full`;
+      await using running = a.host.start(['sh', '-c', script]);
+      await waitForPing(a.pod, b.pod.address);
+      assert.equal(await ping(a.pod, '10.5.99.9'), 0);
+      assert.equal(await ping(a.pod, b.pod.address), 1);
+      const { code, stderr } = await running.stop();
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+      pair = { ...pair, a: { ...a, running: await startUserRelay(a.host) } };
     });
 
     it('a signal ends it at once, in the middle of traffic', async () => {

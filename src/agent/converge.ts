@@ -12,7 +12,8 @@ export interface Converger {
   /** The steps that are missing. */
   plan(desired: DesiredState): Promise<readonly Op[]>;
   /**
-   * Takes the missing steps one by one; none after one that failed or after an interruption.
+   * Takes the missing steps one by one; none after one that failed or after an interruption. Only of routes the others go
+   * on: what the kernel has against one peer's shall not keep the rest from being reached.
    * @returns the steps taken
    * @throws TartanError of the step that failed, `INTERRUPTED`, or what `diff` refuses
    */
@@ -34,17 +35,24 @@ export function createConverger(kernel: Kernel, signal: AbortSignal): Converger 
   };
   const converge = async (desired: DesiredState) => {
     const ops = await plan(desired);
+    let refused: unknown = null;
     for (const op of ops) {
       stopIfInterrupted(signal);
       try {
         await kernel.apply(op);
       } catch (error) {
         forget();
-        throw error;
+        if (!isOfRoutes(op)) throw error;
+        refused ??= error;
       }
       known = known && advance(known, op);
     }
+    if (refused !== null) throw refused;
     return ops;
   };
   return { observe, plan, converge, forget };
+}
+
+function isOfRoutes({ op }: Op): boolean {
+  return op === 'routes.add' || op === 'routes.replace';
 }

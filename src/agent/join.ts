@@ -132,7 +132,7 @@ function reportOf({ found, lease, desired, mtu, change, changed }: Settled): Joi
     mtu,
     backend: backend.type,
     mode: desired.mode,
-    modeReason: desired.mode === 'kernel' ? node.dataplane.reason : null,
+    modeReason: desired.mode === 'kernel' || desired.mode === 'user' ? node.dataplane.reason : null,
     leaseExpires: lease.expiresAt instanceof Date ? lease.expiresAt.toISOString() : null,
     peers: desired.reached,
     formerSubnet: change && formatPrefix(change.former),

@@ -1,5 +1,7 @@
 import { TartanError } from '../errors.ts';
 import type { HostInterface, HostReader } from '../kernel/contract.ts';
+import { parseIpv4 } from '../net/ipv4.ts';
+import { broadcastOf, formatPrefix, prefixOf } from '../net/prefix.ts';
 import { isOverlayDevice } from '../plan/links.ts';
 
 /** How the underlay interface is chosen. */
@@ -46,6 +48,7 @@ export async function findUnderlay(
     const found = examine(interfaces, candidate);
     if ('interface' in found) {
       const publicIp = choice.publicIp ?? found.interface.address;
+      requireUnicast(publicIp, found.interface);
       return { ...found, publicIp, ...(doubt !== null && { doubt }) };
     }
     failures.push(found.failure);
@@ -102,6 +105,20 @@ function firstAddress({
   addresses,
 }: HostInterface): HostInterface['addresses'][number] | undefined {
   return addresses.find(({ address }) => !address.startsWith('169.254.')) ?? addresses[0];
+}
+
+/** @throws TartanError `USAGE`: other hosts could not route to it */
+function requireUnicast(
+  publicIp: string,
+  { name, address, prefixLength }: Underlay['interface'],
+): void {
+  const network = prefixOf(parseIpv4(address), prefixLength);
+  if (parseIpv4(publicIp) !== broadcastOf(network)) return;
+  throw new TartanError(
+    'USAGE',
+    `--public-ip ${publicIp} is the broadcast address of ${formatPrefix(network)}, the network of ${name}`,
+    'Give an address by which the other hosts reach this one.',
+  );
 }
 
 function namesOf(interfaces: readonly HostInterface[]): string {

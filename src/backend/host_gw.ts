@@ -7,6 +7,7 @@ import { formatPrefix, type Prefix, prefixContains } from '../net/prefix.ts';
 import { type Dataplane, NO_MAC, type Peer } from '../plan/dataplane.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath, type FastPath, noFastPath } from './fast_path.ts';
+import { whyNoHost } from './no_host.ts';
 import { numberSubnets } from './numbering.ts';
 import { onLink } from './on_link.ts';
 import { deviceWith, routesByUnderlay, warnOfRivals } from './underlay_routes.ts';
@@ -72,6 +73,7 @@ function sortOut(peers: readonly Lease[], node: Node, network: Prefix) {
     const { publicIp } = peer.attributes;
     const subnet = formatPrefix(peer.subnet);
     const here = deviceWith(subnet, node);
+    const noHost = whyNoHost(peer, node);
     if (here !== null) {
       failures.push(
         `left out ${subnet} of ${publicIp}: it is on this host's own ${here}; remove the address there if its pods are gone`,
@@ -82,6 +84,8 @@ function sortOut(peers: readonly Lease[], node: Node, network: Prefix) {
       failures.push(
         `left out ${subnet} of ${publicIp}: it lies outside the network ${formatPrefix(network)}`,
       );
+    } else if (noHost !== null) {
+      failures.push(noHost);
     } else if (!isOnLink(publicIp)) {
       failures.push(
         `left out ${subnet}: its host ${publicIp} is not on the layer 2 of ${name}, which host-gw needs`,

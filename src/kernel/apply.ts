@@ -69,11 +69,13 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
       return runBatch(
         'ip',
         op.routes.map((route) => `route append ${formatRoute(route)}`),
+        { goOn: true },
       );
     case 'routes.replace':
       return runBatch(
         'ip',
         op.routes.map((route) => `route replace ${formatRoute(route)}`),
+        { goOn: true },
       );
     case 'routes.remove':
       return runBatch(

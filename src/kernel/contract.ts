@@ -16,6 +16,8 @@ export interface Kernel {
    * beforehand. May have the kernel load modules, and changes nothing else.
    */
   probeFou(fou: FouPort): Promise<TartanError | null>;
+  /** Why there can be no TUN here, which user mode takes; null: there can. May have the kernel load its module. */
+  probeTun(): Promise<TartanError | null>;
   /**
    * How programs can be attached here. Reads only.
    * @param xdpOn an interface, if XDP on it is of interest

@@ -93,12 +93,16 @@ export async function readText(command: string, ...argv: string[]): Promise<stri
   return (await run(command, argv)).stdout;
 }
 
-/** Runs the commands (without `ip` in front) in one process; stops at the first that fails. */
-export async function runBatch(command: 'ip' | 'bridge', lines: readonly string[]): Promise<void> {
+/** Runs the commands (without `ip` in front) in one process; stops at the first that fails, unless it is to go on. */
+export async function runBatch(
+  command: 'ip' | 'bridge',
+  lines: readonly string[],
+  { goOn = false } = {},
+): Promise<void> {
   if (lines.length === 0) return;
   if (lines.length === 1) {
     await run(command, lines[0]?.split(' ') ?? []);
     return;
   }
-  await run(command, ['-batch', '-'], `${lines.join('\n')}\n`, lines);
+  await run(command, [...(goOn ? ['-force'] : []), '-batch', '-'], `${lines.join('\n')}\n`, lines);
 }

@@ -13,6 +13,7 @@ import type { Kernel } from './contract.ts';
 import { probeFou } from './fou.ts';
 import { observe } from './observe.ts';
 import { probePrograms } from './probe.ts';
+import { probeTun } from './tun.ts';
 
 export interface KernelOptions {
   /** The network's name: pins, device alias and state are told apart by it. */
@@ -38,6 +39,7 @@ export function openKernel(options: KernelOptions): Kernel {
   return {
     probe: () => probePrograms(bpffs, pins),
     probeFou,
+    probeTun,
     readAttachWays: (xdpOn) => readAttachWays({ pins, programs: objects.vxlan.programs }, xdpOn),
     observe: () => observe(site),
     async apply(op) {
@@ -72,11 +74,6 @@ const hints: readonly {
     op: 'link.set',
     says: /Address already in use/,
     hint: 'Another vxlan device has the UDP port (`ip -details link show type vxlan`): remove it, or choose another Backend.Port.',
-  },
-  {
-    op: 'link.add',
-    says: /^ip .*: open: No such file or directory/,
-    hint: 'There is no /dev/net/tun: load its module (`modprobe tun`).',
   },
   {
     op: 'fou.add',

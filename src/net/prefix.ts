@@ -34,6 +34,14 @@ export function lastAddress(prefix: Prefix): number {
 }
 
 /**
+ * The address that all hosts of a network hear and none of them has (RFC 919); null: a network of two or one (RFC 3021)
+ * has none.
+ */
+export function broadcastOf(network: Prefix): number | null {
+  return network.length >= 31 ? null : lastAddress(network);
+}
+
+/**
  * Reads `10.5.52.0/24`; host bits are masked off, so `10.5.52.7/24` gives the same.
  * @throws TartanError `USAGE`
  */

@@ -9,7 +9,8 @@ import { indexOfInterface } from './interfaces.ts';
 import { checked, isPassing, koffi, libc, SystemError } from './libc.ts';
 import { allocate, type Memory, putVector, VECTOR_BYTES } from './memory.ts';
 
-const CLONE_DEVICE = '/dev/net/tun';
+/** Opened for each device that is made. */
+export const CLONE_DEVICE = '/dev/net/tun';
 
 const TUNSETIFF = 0x4004_54ca;
 const TUNSETPERSIST = 0x4004_54cb;

@@ -64,7 +64,12 @@ test('auto takes the kernel where programs cannot be loaded, and user mode where
     await using host = await udpHost();
     host.kernel.probe = async () => noPrograms;
     host.kernel.probeFou = async () => obstacle;
-    assert.equal((await join(host.world, withOption(host, 'auto'))).mode, mode);
+    const report = await join(host.world, withOption(host, 'auto'));
+    assert.equal(report.mode, mode);
+    assert.match(
+      report.modeReason ?? '',
+      obstacle ? /no BPF file system.*; without fou/ : /no BPF/,
+    );
     assert.deepEqual(linkKind(host), [kind]);
     assert.match(host.warnings.join('\n'), /no BPF file system/);
   }
@@ -89,5 +94,18 @@ test('so it does where they are refused when they are loaded', async () => {
       kernel.ops.flatMap((op) => (op.op === 'link.add' ? [op.link.kind] : [])),
       [kind],
     );
+  }
+});
+
+test('without a TUN there is no user mode, and nothing is changed', async () => {
+  const noTun = new TartanError('MISSING', 'no TUN', 'Load the module.');
+  for (const option of ['user', 'auto'] as const) {
+    await using host = await udpHost();
+    host.kernel.probe = async () => noPrograms;
+    host.kernel.probeFou = async () => noFou;
+    host.kernel.probeTun = async () => noTun;
+    await assert.rejects(join(host.world, withOption(host, option)), noTun);
+    assert.deepEqual(host.kernel.ops, []);
+    assert.deepEqual((await host.store.list()).leases, []);
   }
 });

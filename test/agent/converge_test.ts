@@ -134,3 +134,23 @@ test('after a step that failed nothing is taken for known', async () => {
     ['peers.write'],
   );
 });
+
+test('what the kernel has against a route keeps no other step from being taken', async () => {
+  const { kernel, reads, converger } = setUp();
+  const device = 'flannel.1';
+  const wish = (...numbers: number[]): DesiredState => ({
+    ...desiredWith(),
+    routes: numbers.map((n) => {
+      return { destination: `10.5.${n}.0/24`, via: `192.168.64.${n}`, device, onlink: false };
+    }),
+  });
+  await converger.converge(wish(1));
+  kernel.failNext(new Error('invalid gateway'));
+  await assert.rejects(converger.converge(wish(2)), /invalid gateway/);
+  assert.deepEqual(
+    kernel.ops.slice(1).map(({ op }) => op),
+    ['routes.remove'],
+  );
+  await converger.observe();
+  assert.equal(reads.count, 2);
+});

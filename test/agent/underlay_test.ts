@@ -120,3 +120,10 @@ test('without any default route the present interface goes on, in doubt', async 
   // Named, it needs none.
   assert.equal((await findUnderlay(nowhere, { ...choice, ifaces: ['eth0'] })).doubt, undefined);
 });
+
+test('a PublicIP that is the broadcast address of its network is nobody’s', async () => {
+  await assert.rejects(find([], '10.0.0.255'), {
+    code: 'USAGE',
+    message: /--public-ip 10\.0\.0\.255 is the broadcast address of 10\.0\.0\.0\/24/,
+  });
+});

@@ -43,6 +43,7 @@ export function recordingKernel(observed: ObservedState = EMPTY): RecordingKerne
     },
     probe: async () => null,
     probeFou: async () => null,
+    probeTun: async () => null,
     readAttachWays: async () => ({ tcx: true, xdp: null }),
     observe: async () => observed,
     async apply(op) {

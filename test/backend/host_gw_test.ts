@@ -188,3 +188,10 @@ test('another backend’s config is not carried', () => {
     (error) => error instanceof TartanError && error.code === 'INTERNAL',
   );
 });
+
+test('a peer with the broadcast address for its PublicIP is left out, and the others are not', () => {
+  const peers = [lease('10.5.7.0/24', '192.168.64.255'), lease('10.5.8.0/24')];
+  const { routes, failures } = hostGw.desired(config, node, own, peers);
+  assert.deepEqual(routes, [routeTo('10.5.8.0/24', '192.168.64.8')]);
+  assert.match(failures?.[0] ?? '', /^left out 10\.5\.7\.0\/24: its PublicIP 192\.168\.64\.255/);
+});

@@ -111,6 +111,17 @@ test('a peer whose PublicIP lies in the overlay is left out, with a warning', ()
   assert.match(found.warnings[0] ?? '', /10\.5\.7\.0\/24.*10\.5\.99\.1/);
 });
 
+test('a peer whose PublicIP is the broadcast address of the underlay is left out, with a warning', () => {
+  const peers = [lease('10.5.7.0/24', { publicIp: '192.168.64.255' }), lease('10.5.9.0/24')];
+  const found = routes(peers);
+  assert.deepEqual(found.peers, ['10.5.9.0/24']);
+  assert.match(found.warnings[0] ?? '', /10\.5\.7\.0\/24: its PublicIP 192\.168\.64\.255/);
+  // Two hosts on a line have none (RFC 3021).
+  const [first] = peers;
+  const host = withInterface({ address: '192.168.64.254', prefixLength: 31 });
+  assert.deepEqual(routes(first ? [first] : [], host).peers, ['10.5.7.0/24']);
+});
+
 test("a lease beyond the network that would draw this host's address in is left out", () => {
   const found = routes([lease('192.168.64.0/25'), lease('10.5.9.0/24')]);
   assert.deepEqual(found.peers, ['10.5.9.0/24']);
