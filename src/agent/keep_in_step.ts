@@ -59,6 +59,7 @@ export async function keepInStep(
   const task = (name: string, work: (member: Member) => Promise<void>, nextAt: () => number) =>
     createTask({
       now,
+      random: Math.random,
       nextAt,
       async run() {
         await work(member);

@@ -29,6 +29,8 @@ export interface Member {
   own: Lease;
   /** When the end of that was learnt. */
   learnt: Moment;
+  /** How much sooner than it must the lease is renewed: drawn for each renewal, from 0 to below 1. */
+  haste: number;
   /** Whether a write of this host's may be on its way, or done without an answer. */
   writing: boolean;
   /** The store has told something since the last attempt to take a lease began. */
@@ -54,12 +56,13 @@ export interface Member {
 function hold(member: Member, lease: Lease, learnt: Moment): void {
   member.own = lease;
   member.learnt = learnt;
+  member.haste = Math.random();
   member.writing = false;
 }
 
 /** In how many ms the lease is to be renewed. */
-export function renewalIn({ own, learnt, world, settings }: Member): number {
-  return renewIn(own, settings.renewMarginSeconds, learnt, readClocks(world));
+export function renewalIn({ own, learnt, haste, world, settings }: Member): number {
+  return renewIn(own, settings.renewMarginSeconds, learnt, readClocks(world), haste);
 }
 
 /** Takes note that the lease is another node's, or nobody's. */

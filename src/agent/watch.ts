@@ -71,6 +71,7 @@ async function start(world: WatchWorld, settings: WatchSettings, state: HostStat
       own: lease,
       attributes: lease.attributes,
       learnt: settled.learnt,
+      haste: Math.random(),
       writing: false,
       heard: false,
       considered: 0,

@@ -1,5 +1,6 @@
 import type { IDuplexStream, IWatchRequest, IWatchResponse } from 'etcd3/lib/rpc.js';
 import { TartanError } from '../errors.ts';
+import { type Backoff, backoffMs } from '../jitter.ts';
 import {
   etcdFailed,
   etcdUnavailable,
@@ -12,12 +13,13 @@ import {
 import { connect, type EtcdApi, type EtcdUser, type Member, TRY_LIMIT_MS } from './etcd_member.ts';
 import { type EtcdStoreOptions, parseEndpoints, readTlsFiles } from './etcd_options.ts';
 import { firstListening } from './etcd_probe.ts';
-import { backoffMs, pause } from './pause.ts';
+import { pause } from './pause.ts';
 
 /** What a store's operation may take, all its calls and their tries together. */
 const OPERATION_LIMIT_MS = 8_000;
 /** How often each endpoint is tried: again once, because the first try may meet a connection that died unnoticed. */
 const ROUNDS = 2;
+const BETWEEN_ROUNDS: Backoff = { firstMs: 50, limitMs: 50 };
 
 /** Connections made anew for the sake of the user: more in one operation would be going round in circles. */
 const MOST_CURES = 2;
@@ -76,7 +78,7 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
     let isRepeated = cured > 0;
     let failure: unknown = null;
     for (let round = 0; round < ROUNDS && Date.now() < giveUpAt; round++) {
-      if (round > 0) await pause(backoffMs(0, 50, 50));
+      if (round > 0) await pause(backoffMs(0, BETWEEN_ROUNDS, Math.random()));
       const silent = new Set<Member>();
       while (silent.size < members.length && Date.now() < giveUpAt) {
         if (isClosed) throw closedError(description);
