@@ -1,0 +1,146 @@
+/** The store is away for a while: `OUTAGE_SECONDS=600` for ten minutes. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Host } from '../../lab/host.ts';
+import { createLab, joinAll, type Lab } from '../../lab/lab.ts';
+import { type Pinging, startPinging } from '../../lab/pinging.ts';
+import { readPodNetwork } from '../../lab/pod.ts';
+import { waitFor } from '../../lab/ready.ts';
+import { waitForPing } from '../../lab/traffic.ts';
+import { grantAnew, lacks, peersInKernel, storedLeases } from './support.ts';
+import { startWatch } from './watching.ts';
+
+const OUTAGE_SECONDS = readSeconds(process.env.OUTAGE_SECONDS || '8');
+
+/** Leases so short run out during any outage. */
+const SHORT_SECONDS = 3;
+
+/** What is due after so long is due in the middle of it, whatever part of it is left to chance. */
+const DUE_SECONDS = Math.ceil(OUTAGE_SECONDS / 2) + 1;
+
+const MARGIN_SECONDS = 3600;
+
+/** For a short while: then connections need not break, and go on. */
+const CUT_OFF = 'not to be reached';
+
+describe(`etcd away for ${OUTAGE_SECONDS} s`, {
+  skip: lacks('etcd', 'etcdctl'),
+  timeout: (OUTAGE_SECONDS + 120) * 1000,
+}, () => {
+  let lab: Lab;
+  beforeEach(async () => {
+    lab = await createLab({ name: 'outage', hosts: 3, store: 'etcd' });
+    await joinAll(lab);
+  });
+  afterEach(() => lab.destroy());
+
+  const subnetOf = (host: Host) => readPodNetwork(host).gateway.replace('.1/', '.0/');
+
+  /** From every pod to every other. */
+  async function pingAll(): Promise<Pinging[]> {
+    const pods = lab.hosts.flatMap((host) => host.pods);
+    const pairs = pods.flatMap((from) => pods.flatMap((to) => (from === to ? [] : [[from, to]])));
+    await Promise.all(pairs.map(([from, to]) => from && to && waitForPing(from, to.address)));
+    return pairs.flatMap(([from, to]) => (from && to ? [startPinging(from, to.address)] : []));
+  }
+
+  const outages = {
+    /** A server that starts anew gives all leases their whole time again. */
+    'killed and started again': {
+      begin: () => lab.etcd?.stop('SIGKILL'),
+      end: () => lab.etcd?.start(),
+    },
+    /** Goes on meanwhile, and leases end; nobody answers who asks. */
+    [CUT_OFF]: {
+      begin: () => blackholes('add'),
+      end: () => blackholes('del'),
+    },
+  };
+  const blackholes = (verb: string) =>
+    Promise.all(
+      lab.hosts.map((host) => host.exec(['ip', 'route', verb, 'blackhole', '192.168.77.254/32'])),
+    );
+
+  for (const [how, { begin, end }] of Object.entries(outages)) {
+    it(`${how}: no packet lost, peers kept whose leases ran out, renewals go on`, async () => {
+      const [a, b, c] = lab.hosts as [Host, Host, Host];
+      const [subnetA, subnetB, subnetC] = [a, b, c].map(subnetOf) as [string, string, string];
+      const pinging = await pingAll();
+      await grantAnew(lab, subnetA, MARGIN_SECONDS + DUE_SECONDS);
+      await using watchA = await startWatch(a, ['--reconcile-interval', '2']);
+      await using watchB = await startWatch(b);
+      // Nobody renews this one.
+      await grantAnew(lab, subnetC, SHORT_SECONDS);
+      await begin();
+      const startedAt = performance.now();
+      const [fromA, fromB] = [watchA, watchB].map(({ events }) => events().length);
+
+      await delay(OUTAGE_SECONDS * 1000);
+      const peers = { [subnetB]: b.address, [subnetC]: c.address };
+      assert.deepEqual(peersInKernel(a), peers, 'kept');
+      assert.deepEqual(Object.keys(peersInKernel(b)).sort(), [subnetA, subnetC].sort(), 'kept');
+      const during = watchA.events().slice(fromA);
+      assert.deepEqual(
+        during.filter(({ type }) => type !== 'error'),
+        [],
+      );
+      assert(during.length <= 1, `told once: ${JSON.stringify(during)}`);
+      const tallies = await Promise.all(pinging.map((each) => each.stop()));
+      const awayMs = performance.now() - startedAt;
+      await end();
+
+      const [sent, lost] = tallies.reduce(
+        ([all, missing], tally) => [all + tally.answers.size, missing + tally.lost.length],
+        [0, 0],
+      );
+      console.log(`${how}: ${(awayMs / 1000).toFixed(0)} s, ${sent} pings answered, ${lost} lost`);
+      assert.equal(lost, 0, 'pings lost');
+      assert(sent > 6 * 10 * OUTAGE_SECONDS, `${sent} pings in all`);
+
+      const backIn = { limitSeconds: 30 };
+      for (const [watching, from] of [
+        [watchA, fromA],
+        [watchB, fromB],
+      ] as const) {
+        await waitFor(
+          'c is gone: the store has said so',
+          () =>
+            watching
+              .events()
+              .slice(from)
+              .some(({ type, subnet }) => type === 'removed' && subnet === subnetC),
+          backIn,
+        );
+        const told = watching.events().slice(from);
+        if (how !== CUT_OFF || told.some(({ type }) => type === 'error')) {
+          const synced = () =>
+            watching
+              .events()
+              .slice(from)
+              .some(({ type }) => type === 'synced');
+          await waitFor('told anew', synced);
+        }
+        assert.equal(told.filter(({ type }) => type === 'lost').length, 0);
+        assert(told.filter(({ type }) => type === 'error').length <= 1, JSON.stringify(told));
+      }
+      assert.deepEqual(peersInKernel(a), { [subnetB]: b.address });
+      await waitFor(
+        'a is renewed',
+        () =>
+          watchA
+            .events()
+            .slice(fromA)
+            .some(({ type }) => type === 'renewed'),
+        { limitSeconds: 45 },
+      );
+      const stored = (await storedLeases(lab)).map(({ subnet }) => subnet).sort();
+      assert.deepEqual(stored, [subnetA, subnetB].sort());
+    });
+  }
+});
+
+function readSeconds(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new Error(`OUTAGE_SECONDS=${text}: must be 1 to 9999`);
+}
