@@ -6,12 +6,20 @@ export interface Pinging extends AsyncDisposable {
   stop(): Promise<PingTally>;
 }
 
-/** Times are in ms since the epoch. */
+/** Of the pings up to the last one that was answered. */
 export interface PingTally {
-  /** When each answer came, by the ping's number. */
-  readonly answers: ReadonlyMap<number, number>;
-  /** About when each ping was sent that has got no answer, of those before the last one that has. */
-  readonly lost: readonly number[];
+  readonly answered: number;
+  readonly lost: number;
+  readonly gaps: readonly PingGap[];
+}
+
+/** Pings in a row without an answer. Times are in ms since the epoch. */
+export interface PingGap {
+  /** About when the first one was sent. */
+  readonly from: number;
+  /** When an answer came again. */
+  readonly to: number;
+  readonly lost: number;
 }
 
 const DEFAULT_INTERVAL_MS = 50;
@@ -45,14 +53,15 @@ export function tallyOf(printed: string, intervalMs: number): PingTally {
   for (const [, seconds, number] of printed.matchAll(ANSWER)) {
     if (!answers.has(Number(number))) answers.set(Number(number), Number(seconds) * 1000);
   }
-  const lost: number[] = [];
+  const gaps: PingGap[] = [];
   let [before, at] = [0, Number.NEGATIVE_INFINITY];
   for (const [number, answeredAt] of [...answers].sort(([a], [b]) => a - b)) {
-    for (let missing = before + 1; missing < number; missing += 1) {
-      const fromHere = answeredAt - (number - missing) * intervalMs;
-      lost.push(Math.max(fromHere, at));
-    }
+    const lost = number - before - 1;
+    // Long after the answer before, if the sender was kept from sending.
+    const from = Math.max(answeredAt - (lost + 1) * intervalMs, at);
+    if (lost > 0) gaps.push({ from, to: answeredAt, lost });
     [before, at] = [number, answeredAt];
   }
-  return { answers, lost };
+  const lost = gaps.reduce((sum, gap) => sum + gap.lost, 0);
+  return { answered: answers.size, lost, gaps };
 }

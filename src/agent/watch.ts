@@ -72,6 +72,7 @@ async function start(world: WatchWorld, settings: WatchSettings, state: HostStat
       attributes: lease.attributes,
       learnt: settled.learnt,
       haste: Math.random(),
+      writtenAt: Number.NEGATIVE_INFINITY,
       writing: false,
       heard: false,
       considered: 0,
