@@ -14,8 +14,8 @@ import { startWatch } from './watching.ts';
 
 const OUTAGE_SECONDS = readSeconds(process.env.OUTAGE_SECONDS || '8');
 
-/** Leases so short run out during any outage. */
-const SHORT_SECONDS = 3;
+/** A lease so short runs out during the outage, and not before. */
+const SHORT_SECONDS = OUTAGE_SECONDS < 60 ? 5 : 15;
 
 /** What is due after so long is due in the middle of it, whatever part of it is left to chance. */
 const DUE_SECONDS = Math.ceil(OUTAGE_SECONDS / 2) + 1;
