@@ -45,8 +45,12 @@ export async function setStage(name: string): Promise<Stage> {
     await first.host.tartan(['init-config', '-'], { input: JSON.stringify(CONFIG) });
     const subnet = '10.5.31.0/24';
     await first.host.tartan(['lease', 'reserve', subnet, first.host.address]);
-    for (const { join } of players) await join();
-    for (const { startWatch } of players) await startWatch();
+    await Promise.all(
+      players.map(async ({ join, startWatch }) => {
+        await join();
+        await startWatch();
+      }),
+    );
     const cuts = await createCuts(lab);
     const traffic = stack.use(await startTraffic(lab.hosts));
     const disturbances: Disturbance[] = [];

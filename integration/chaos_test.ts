@@ -4,7 +4,7 @@ import { runChaos } from '../chaos/run.ts';
 import { lacks } from './lifecycle/support.ts';
 
 const SEED = 1;
-const SECONDS = 15;
+const SECONDS = 12;
 
 it(`faults at random over eight hosts (seed ${SEED}): every invariant holds, all reach all`, {
   skip: lacks('etcd', 'etcdctl', 'nft'),
