@@ -181,6 +181,6 @@ async function damage(host: Host, what: Breakage): Promise<void> {
       rmSync(`${pins.generation(listGenerations(pins)[0] ?? '')}/settings_map`);
       return;
     case 'subnet-env':
-      rmSync(host.subnetFile);
+      rmSync(host.subnetFile, { force: true });
   }
 }
