@@ -4,7 +4,7 @@ const only = (name, allowed) => ({
   name: `${name}-imports`,
   severity: 'error',
   from: { path: room(name) },
-  to: { path: '^(src|cmd|lab|test|integration|bench)/', pathNot: ['^src/(errors|folders)\\.ts$', ...[name, ...allowed].map(room)] },
+  to: { path: '^(src|cmd|lab|test|integration|bench|chaos)/', pathNot: ['^src/(errors|folders|jitter)\\.ts$', ...[name, ...allowed].map(room)] },
 });
 
 module.exports = {

@@ -72,7 +72,7 @@ ok: ## format, types, walls between rooms, unit tests: under a minute, no root
 	@scripts/setup.sh modules
 	@echo '== biome' && node_modules/.bin/biome check .
 	@echo '== tsc' && node_modules/.bin/tsc -p .
-	@echo '== dependency-cruiser' && node_modules/.bin/depcruise --config .dependency-cruiser.cjs cmd src lab bench scripts test integration
+	@echo '== dependency-cruiser' && node_modules/.bin/depcruise --config .dependency-cruiser.cjs cmd src lab bench chaos scripts test integration
 	@scripts/test.sh unit test
 
 test: setup ok tools vm-kernel ## everything: ok, integration tests in namespaces, and those on another kernel (root)
@@ -85,6 +85,9 @@ test-kernel: setup tools $(TEST_TOOLS) vm-kernel ## what loads programs or speak
 model: ## how nodes take and keep leases, with everything that can happen in between: minutes
 	@scripts/setup.sh modules
 	@$(NODE) --test --test-reporter=spec test/model/large.ts
+
+chaos: setup ## faults at random over eight hosts, and what must hold: SEED=7 SECONDS=60, or SEED=1-20 in a row (root)
+	@$(NODE) chaos/main.ts $(or $(SEED),1) $(or $(SECONDS),60)
 
 fuzz: bpf ## a million random packets through each BPF program: FUZZ_PACKETS=1000000 SEED=1 (root)
 	@$(NODE) --test integration/bpf/fuzz_test.ts
@@ -102,4 +105,4 @@ fmt: ## format and fix what can be fixed
 gen: bpf ## regenerate src/bpf/layouts.gen.ts from the objects' BTF
 	@$(NODE) scripts/gen_layouts.ts
 
-.PHONY: help setup bpf tools demo lab lab-shell lab-down vm vm-kernel ok test test-kernel model fuzz bench fmt gen
+.PHONY: help setup bpf tools demo lab lab-shell lab-down vm vm-kernel ok test test-kernel model chaos fuzz bench fmt gen

@@ -14,8 +14,8 @@ export interface Etcd {
   pid(): number | null;
   /** Starts the server, again with the same data after a stop, and waits until it answers. */
   start(): Promise<void>;
-  /** Ends the server; its data stay. */
-  stop(): Promise<void>;
+  /** Ends the server, by SIGTERM unless another signal is named; its data stay. */
+  stop(by?: NodeJS.Signals): Promise<void>;
 }
 
 /** The etcd of a lab, started or not. */
@@ -52,11 +52,11 @@ export function etcdOf(lab: string, topology: Topology, remembered: number | nul
     });
   }
 
-  async function stopServer(): Promise<void> {
+  async function stopServer(by: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const running = pid;
     if (running === null) return;
     pid = null;
-    signal(running, 'SIGTERM');
+    signal(running, by);
     await waitFor(`etcd ${running} has ended`, () => !signal(running, 0));
   }
 

@@ -149,6 +149,16 @@ export async function storedLeases(lab: Lab): Promise<StoredLease[]> {
   }));
 }
 
+/** Hangs a lease of etcd on a grant that ends sooner. @returns the grant */
+export async function grantAnew(lab: Lab, subnet: string, seconds: number): Promise<string> {
+  const lease = (await storedLeases(lab)).find((stored) => stored.subnet === subnet);
+  const granted = await lab.etcd?.ctl(['lease', 'grant', String(seconds)]);
+  const id = /lease (\S+) granted/.exec(granted?.stdout ?? '')?.[1] ?? '';
+  const key = `/coreos.com/network/subnets/${subnet.replace('/', '-')}`;
+  await lab.etcd?.ctl(['put', '--lease', id, key], { input: lease?.value ?? '' });
+  return id;
+}
+
 type Row = Pick<StoredLease, 'value' | 'hasTtl'> & { readonly key: string };
 
 function rowsOfFile(lab: Lab): Row[] {

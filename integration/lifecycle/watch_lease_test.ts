@@ -6,6 +6,7 @@ import { waitFor } from '../../lab/ready.ts';
 import { ping } from '../../lab/traffic.ts';
 import {
   assertRefuses,
+  grantAnew,
   hostsOf,
   initConfig,
   join,
@@ -13,7 +14,6 @@ import {
   lacks,
   peersInKernel,
   readSubnetEnv,
-  storedLeases,
   teardown,
 } from './support.ts';
 import { startWatch } from './watching.ts';
@@ -31,15 +31,6 @@ describe('a lease and its watch', { skip: NO_ETCD }, () => {
   });
   afterEach(() => lab.destroy());
   const keyOf = (subnet: string) => `/coreos.com/network/subnets/${subnet.replace('/', '-')}`;
-
-  /** Hangs the lease on a grant that ends sooner. @returns the grant */
-  async function grantAnew(subnet: string, seconds: number): Promise<string> {
-    const [lease] = await storedLeases(lab);
-    const granted = await lab.etcd?.ctl(['lease', 'grant', String(seconds)]);
-    const id = /lease (\S+) granted/.exec(granted?.stdout ?? '')?.[1] ?? '';
-    await lab.etcd?.ctl(['put', '--lease', id, keyOf(subnet)], { input: lease?.value ?? '' });
-    return id;
-  }
 
   it('deleted in etcd: lost, and acquired again, the same one as subnet.env has', async () => {
     const { subnet } = await join(a);
@@ -83,7 +74,7 @@ describe('a lease and its watch', { skip: NO_ETCD }, () => {
 
   it('a lease about to end is renewed at the start of watch', async () => {
     const { subnet } = await join(a);
-    const id = await grantAnew(subnet, 1800);
+    const id = await grantAnew(lab, subnet, 1800);
     await using watching = await startWatch(a);
     assert.equal((await watching.event('renewed')).subnet, subnet);
     const { stdout } = (await lab.etcd?.ctl(['lease', 'list'])) ?? { stdout: '' };
@@ -93,7 +84,7 @@ describe('a lease and its watch', { skip: NO_ETCD }, () => {
   it('and renewed while watch runs, when the margin is reached', async () => {
     const { subnet } = await join(a);
     // An hour and a few seconds to go: not due at the start.
-    await grantAnew(subnet, 3604);
+    await grantAnew(lab, subnet, 3604);
     await using watching = await startWatch(a, ['--subnet-lease-renew-margin', '60']);
     assert.deepEqual(
       watching.events().map(({ type }) => type),

@@ -10,25 +10,25 @@ import {
   publishesOther,
   reacquire,
   reconcile,
-  renewalIn,
-  renewOwn,
   syncEndpoints,
   syncPeers,
   takeNumbering,
   tellOfWriter,
 } from './member.ts';
+import { rememberOwn, renewalIn, renewOwn } from './own_renewal.ts';
 import { createPace } from './pace.ts';
 import { relevanceOf } from './relevance.ts';
-import { createTask, type Task } from './task.ts';
-import { createWakeup } from './wakeup.ts';
+import { createTask } from './task.ts';
+import { createTurns } from './turns.ts';
 
 const RECONCILIATION = 'reconciliation';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
- * The life of a member: the store is followed all the time, and four tasks run one at a time, each when it is due.
- * Ends with the signal.
+ * The life of a member: the store is followed all the time, and what touches the kernel is done by tasks that take turns.
+ * The renewal does not, and takes none: a store that does not answer must not keep the host from being mended. Ends with
+ * the signal.
  * @param start what the kernel is in step with already
  */
 export async function keepInStep(
@@ -37,8 +37,6 @@ export async function keepInStep(
 ): Promise<void> {
   const { world, settings, herald } = newcomer;
   const { signal, elapsed: now, log } = world;
-  const wakeup = createWakeup();
-
   const following = follow(world.store, start, signal, {
     onUpdate(whole) {
       herald.recovery();
@@ -49,7 +47,7 @@ export async function keepInStep(
       if (!member.lost && noteConversion(member)) renewal.reschedule();
       if (!member.lost) tellOfWriter(member);
       peers.request();
-      wakeup.notify();
+      wake();
     },
     onRejected: (key, reason) => log.warn(`skipped ${key} in the store: ${reason}`, { key }),
     onUnavailable: (message) => herald.outage(message),
@@ -59,6 +57,7 @@ export async function keepInStep(
   const task = (name: string, work: (member: Member) => Promise<void>, nextAt: () => number) =>
     createTask({
       now,
+      random: Math.random,
       nextAt,
       async run() {
         await work(member);
@@ -78,36 +77,46 @@ export async function keepInStep(
     'acquisition',
     async () => {
       if (!member.lost) return;
+      // Its answer may be of the lease that was lost.
+      await renewing;
       member.heard = false;
       await reacquire(member);
       // What came meanwhile has not been compared with this one.
       if (member.heard && following.hasLost(member.own, member.attributes)) lose();
       renewal.reschedule();
       peers.request();
+      wake();
     },
     () => NEVER,
   );
+  let renewing: Promise<void> | null = null;
   const renewal = task(
     'renewal',
     whileHeld(async () => {
-      await renewOwn(member);
+      const work = renewOwn(member);
+      renewing = work.catch(() => {});
+      await work;
       if (member.lost) acquisition.request();
+      else memory.request();
+      wake();
     }),
     () => {
       if (member.lost) return NEVER;
       return publishesOther(member) ? now() : now() + renewalIn(member);
     },
   );
+  const memory = task('memory', whileHeld(rememberOwn), () => NEVER);
   const peers = task('peers', whileHeld(syncPeers), () => NEVER);
   using pace = createPace(() => {
     reconciliation.hurry();
-    wakeup.notify();
+    wake();
   });
   const look = whileHeld(async () => {
     await reconcile(member, RECONCILIATION);
     // The clock may have been set, or the machine have slept.
     renewal.reschedule();
     if (publishesOther(member)) renewal.request();
+    wake();
   });
   const reconciliation = task(
     RECONCILIATION,
@@ -119,6 +128,13 @@ export async function keepInStep(
   const endpoints = task('endpoints', syncEndpoints, () => NEVER);
   endpoints.request();
 
+  const inTurn = createTurns([endpoints, acquisition, memory, peers, reconciliation], now);
+  const aside = createTurns([renewal], now);
+  function wake(): void {
+    inTurn.wake();
+    aside.wake();
+  }
+
   function lose(): void {
     loseLease(member);
     acquisition.request();
@@ -127,7 +143,7 @@ export async function keepInStep(
   let isFollowing = true;
   const endOfFollowing = following.ended.finally(() => {
     isFollowing = false;
-    wakeup.notify();
+    wake();
   });
   endOfFollowing.catch(() => {}); // Awaited below, after the task that runs.
   listen(newsOf(member), pace.heard).catch((error: unknown) => {
@@ -135,7 +151,7 @@ export async function keepInStep(
   });
   watchEndpointFile(settings, signal, () => {
     endpoints.request();
-    wakeup.notify();
+    wake();
   });
   void followConfig({
     store: world.store,
@@ -146,17 +162,13 @@ export async function keepInStep(
     adopt(config) {
       member.found = { ...member.found, config };
       reconciliation.request();
-      wakeup.notify();
+      wake();
     },
   });
-  signal.addEventListener('abort', wakeup.notify, { once: true });
+  signal.addEventListener('abort', wake, { once: true });
 
-  const tasks: readonly Task[] = [endpoints, acquisition, renewal, peers, reconciliation];
-  while (!signal.aborted && isFollowing) {
-    for (const { runIfDue } of tasks) await runIfDue();
-    const dueAt = Math.min(...tasks.map((each) => each.dueAt()));
-    if (!signal.aborted) await wakeup.wait(dueAt - now());
-  }
+  const goesOn = () => !signal.aborted && isFollowing;
+  await Promise.all([inTurn.run(goesOn), aside.run(goesOn)]);
   await endOfFollowing;
 }
 

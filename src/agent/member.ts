@@ -1,15 +1,14 @@
 import type { Decision } from '../backend/contract.ts';
-import { messageOf, TartanError } from '../errors.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import { ownsLease } from '../lease/ownership.ts';
 import { type PeerChange, sameAttributes } from '../lease/peers.ts';
 import { formatPrefix } from '../net/prefix.ts';
-import { type Moment, readClocks } from './clocks.ts';
+import type { Moment } from './clocks.ts';
 import type { Converger } from './converge.ts';
 import { pruneEndpoints, surveyEndpointsOrWarn } from './endpoints.ts';
 import { acquiredDetail, type Herald, leaseDetail } from './events.ts';
 import type { Following } from './follow.ts';
-import { leaseLost, renewIn, renewLease } from './renewal.ts';
+import { leaseLost } from './renewal.ts';
 import { announceSubnet, desiredState, rememberMember, settle } from './settle.ts';
 import type { SubnetChange } from './subnet_change.ts';
 import { offerOf, type Survey, survey, surveyNode } from './survey.ts';
@@ -29,6 +28,10 @@ export interface Member {
   own: Lease;
   /** When the end of that was learnt. */
   learnt: Moment;
+  /** How much sooner than it must the lease is renewed: drawn for each renewal, from 0 to below 1. */
+  haste: number;
+  /** When this `watch` wrote the lease last, by the clock that nobody sets; −∞: never. */
+  writtenAt: number;
   /** Whether a write of this host's may be on its way, or done without an answer. */
   writing: boolean;
   /** The store has told something since the last attempt to take a lease began. */
@@ -51,15 +54,13 @@ export interface Member {
   readonly pending: PeerChange[];
 }
 
-function hold(member: Member, lease: Lease, learnt: Moment): void {
+/** Takes note of a lease that this `watch` has written. */
+export function hold(member: Member, lease: Lease, learnt: Moment): void {
   member.own = lease;
   member.learnt = learnt;
+  member.haste = Math.random();
+  member.writtenAt = member.world.elapsed();
   member.writing = false;
-}
-
-/** In how many ms the lease is to be renewed. */
-export function renewalIn({ own, learnt, world, settings }: Member): number {
-  return renewIn(own, settings.renewMarginSeconds, learnt, readClocks(world));
 }
 
 /** Takes note that the lease is another node's, or nobody's. */
@@ -128,24 +129,6 @@ export function tellOfWriter(member: Member): void {
     ...leaseDetail(own),
     message: `somebody else has written the lease of ${formatPrefix(own.subnet)} in this host's name: another node that has the PublicIP ${publicIp} too, or a \`tartan renew\` beside this watch`,
   });
-}
-
-/** Renews the lease, or notices that it is lost. */
-export async function renewOwn(member: Member): Promise<void> {
-  const { world, settings, herald, own, attributes } = member;
-  member.writing = true;
-  try {
-    const lease = await renewLease(world.store, own.subnet, own.attributes, attributes);
-    hold(member, lease, readClocks(world));
-  } catch (error) {
-    if (!(error instanceof TartanError) || error.code !== 'LEASE_LOST') throw error;
-    world.log.warn(messageOf(error));
-    loseLease(member);
-    return;
-  }
-  herald.recovery();
-  herald.tell('renewed', leaseDetail(member.own));
-  await rememberMember(world, settings, member.found, member.own);
 }
 
 /** What the host is to look like now; tells of what cannot be had, once. */

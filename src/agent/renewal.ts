@@ -1,4 +1,5 @@
 import { TartanError } from '../errors.ts';
+import { jitter } from '../jitter.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import { type Identity, ownsLease } from '../lease/ownership.ts';
 import { formatPrefix, type Prefix, prefixesEqual } from '../net/prefix.ts';
@@ -7,6 +8,9 @@ import type { Moment } from './clocks.ts';
 
 /** How long a lease lasts, as flannel has it: 24 h. */
 export const LEASE_TTL_SECONDS = 86_400;
+
+/** Of the time until a lease is due, as much is left to chance: of 23 hours the last two and a quarter. */
+const RENEWAL_SHARE = 0.1;
 
 /** Somebody else may write between reading and writing, but not for ever. */
 const ATTEMPTS = 3;
@@ -28,10 +32,19 @@ export function renewAt(lease: Lease, marginSeconds: number): number {
 /**
  * In how many ms the lease is to be renewed. Its end is known by the wall clock of the moment in which it was learnt. A
  * clock that was set back since must not put the renewal off, nor must a sleep: whichever clock is there first counts.
+ * @param random drawn once for each renewal, from 0 to below 1: nodes that took their leases together do not renew together
  */
-export function renewIn(lease: Lease, marginSeconds: number, learnt: Moment, now: Moment): number {
-  const byWall = renewAt(lease, marginSeconds) - now.wall;
-  const bySteady = renewAt(lease, marginSeconds) - learnt.wall - (now.steady - learnt.steady);
+export function renewIn(
+  lease: Lease,
+  marginSeconds: number,
+  learnt: Moment,
+  now: Moment,
+  random = 0,
+): number {
+  const longest = renewAt(lease, marginSeconds) - learnt.wall;
+  const wait = longest > 0 ? jitter(longest, RENEWAL_SHARE, random) : longest;
+  const byWall = wait - (now.wall - learnt.wall);
+  const bySteady = wait - (now.steady - learnt.steady);
   return Math.min(byWall, bySteady);
 }
 

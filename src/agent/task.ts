@@ -1,3 +1,5 @@
+import { type Backoff, backoffMs } from '../jitter.ts';
+
 /** Something that a loop does when it is due, and again with growing pauses while it fails. */
 export interface Task {
   /** When it is to run next, in ms since the epoch; infinity: not until something asks for it. */
@@ -18,12 +20,13 @@ export interface TaskSettings {
   readonly nextAt: () => number;
   readonly onFailure: (error: unknown) => void;
   readonly now: () => number;
+  /** From 0 to below 1: what the pauses leave to chance. */
+  readonly random: () => number;
 }
 
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 30_000;
+const RETRY: Backoff = { firstMs: 200, limitMs: 30_000 };
 
-export function createTask({ run, nextAt, onFailure, now }: TaskSettings): Task {
+export function createTask({ run, nextAt, onFailure, now, random }: TaskSettings): Task {
   let dueAt = nextAt();
   let failures = 0;
   let requested = false;
@@ -48,7 +51,7 @@ export function createTask({ run, nextAt, onFailure, now }: TaskSettings): Task 
         failures = 0;
         dueAt = requested ? 0 : nextAt();
       } catch (error) {
-        dueAt = now() + Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS);
+        dueAt = now() + backoffMs(failures, RETRY, random());
         failures += 1;
         onFailure(error);
       }

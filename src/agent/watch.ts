@@ -71,6 +71,8 @@ async function start(world: WatchWorld, settings: WatchSettings, state: HostStat
       own: lease,
       attributes: lease.attributes,
       learnt: settled.learnt,
+      haste: Math.random(),
+      writtenAt: Number.NEGATIVE_INFINITY,
       writing: false,
       heard: false,
       considered: 0,

@@ -1,5 +1,6 @@
 import type { IDuplexStream, IWatchRequest, IWatchResponse } from 'etcd3/lib/rpc.js';
 import { TartanError } from '../errors.ts';
+import { type Backoff, backoffMs } from '../jitter.ts';
 import {
   etcdFailed,
   etcdUnavailable,
@@ -12,12 +13,13 @@ import {
 import { connect, type EtcdApi, type EtcdUser, type Member, TRY_LIMIT_MS } from './etcd_member.ts';
 import { type EtcdStoreOptions, parseEndpoints, readTlsFiles } from './etcd_options.ts';
 import { firstListening } from './etcd_probe.ts';
-import { backoffMs, pause } from './pause.ts';
+import { pause } from './pause.ts';
 
 /** What a store's operation may take, all its calls and their tries together. */
 const OPERATION_LIMIT_MS = 8_000;
 /** How often each endpoint is tried: again once, because the first try may meet a connection that died unnoticed. */
 const ROUNDS = 2;
+const BETWEEN_ROUNDS: Backoff = { firstMs: 50, limitMs: 50 };
 
 /** Connections made anew for the sake of the user: more in one operation would be going round in circles. */
 const MOST_CURES = 2;
@@ -71,21 +73,25 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
   let last: Member | null = members.length === 1 ? (members[0] ?? null) : null;
   let isClosed = false;
 
-  /** @param cured how often the connections were made anew for this call, by it or another one */
+  /**
+   * @param giveUpAt by the clock that nobody sets
+   * @param cured how often the connections were made anew for this call, by it or another one
+   */
   async function call<T>(use: EtcdCall<T>, giveUpAt: number, cured = 0): Promise<T> {
     let isRepeated = cured > 0;
     let failure: unknown = null;
-    for (let round = 0; round < ROUNDS && Date.now() < giveUpAt; round++) {
-      if (round > 0) await pause(backoffMs(0, 50, 50));
+    for (let round = 0; round < ROUNDS && performance.now() < giveUpAt; round++) {
+      if (round > 0) await pause(backoffMs(0, BETWEEN_ROUNDS, Math.random()));
       const silent = new Set<Member>();
-      while (silent.size < members.length && Date.now() < giveUpAt) {
+      while (silent.size < members.length && performance.now() < giveUpAt) {
         if (isClosed) throw closedError(description);
         const member = await pickMember(silent, giveUpAt);
         if (member === null) break;
-        const limit = members.length - silent.size > 1 ? Date.now() + TRY_LIMIT_MS : giveUpAt;
+        const limit =
+          members.length - silent.size > 1 ? performance.now() + TRY_LIMIT_MS : giveUpAt;
         try {
           const answer = await use(member.api, {
-            deadline: Math.min(limit, giveUpAt),
+            deadline: Date.now() + Math.min(limit, giveUpAt) - performance.now(),
             isRepeated,
           });
           // Another call may have closed this connection meanwhile.
@@ -108,7 +114,7 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
     if (last !== null && !silent.has(last)) return last;
     const candidates = members.filter((member) => !silent.has(member));
     if (members.length === 1) return candidates[0] ?? null;
-    return firstListening(candidates, Math.min(TRY_LIMIT_MS, giveUpAt - Date.now()));
+    return firstListening(candidates, Math.min(TRY_LIMIT_MS, giveUpAt - performance.now()));
   }
 
   /**
@@ -135,12 +141,12 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
   return {
     description,
     begin() {
-      const giveUpAt = Date.now() + OPERATION_LIMIT_MS;
+      const giveUpAt = performance.now() + OPERATION_LIMIT_MS;
       return { call: (use) => call(use, giveUpAt) };
     },
     async openWatch() {
       if (isClosed) throw closedError(description);
-      const member = last ?? (await pickMember(new Set(), Date.now() + TRY_LIMIT_MS));
+      const member = last ?? (await pickMember(new Set(), performance.now() + TRY_LIMIT_MS));
       if (member === null) throw etcdUnavailable(description, new Error('no endpoint listens'));
       return member.pool.withConnection('Watch', ({ client, metadata }) => {
         const headers = metadata.clone();

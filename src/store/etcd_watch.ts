@@ -1,14 +1,14 @@
 import type { IWatchResponse } from 'etcd3/lib/rpc.js';
 import { messageOf } from '../errors.ts';
+import { type Backoff, backoffMs } from '../jitter.ts';
 import type { LeaseEvent, StoreUpdate } from './contract.ts';
 import type { EtcdClient } from './etcd_client.ts';
 import { entryOf, listSubnets } from './etcd_list.ts';
 import { openWatchStream } from './etcd_watch_stream.ts';
 import { type KeyLayout, putEvent, removedEvent } from './keys.ts';
-import { backoffMs, pause } from './pause.ts';
+import { pause } from './pause.ts';
 
-const FIRST_RETRY_MS = 50;
-const RETRY_LIMIT_MS = 5_000;
+const RETRY: Backoff = { firstMs: 50, limitMs: 5_000 };
 /** A stream that lived this long was a good one: the next wait is short again. */
 const GOOD_STREAM_MS = 10_000;
 
@@ -32,7 +32,7 @@ export async function* watchEtcd(options: EtcdWatchOptions): AsyncGenerator<Stor
 
   for (let isFirst = true; !signal.aborted; isFirst = false) {
     if (!isFirst) {
-      await pause(backoffMs(retries++, FIRST_RETRY_MS, RETRY_LIMIT_MS), signal);
+      await pause(backoffMs(retries++, RETRY, Math.random()), signal);
       if (signal.aborted) return;
       const listed = await unlessAborted(
         listSubnets(client.begin(), layout).catch((error: unknown) => ({

@@ -78,3 +78,21 @@ test('a clock that was set back does not put a renewal off, nor one that was set
   const reserved = leaseOf('10.5.1.0/24', '1.1.1.1', { expiresAt: 'never' });
   assert.equal(renewIn(reserved, 3600, learnt, learnt), Number.POSITIVE_INFINITY);
 });
+
+test('a thousand nodes that took their leases at one moment renew over hours, each before its margin', () => {
+  const hour = 3_600_000;
+  const lease = leaseOf('10.5.1.0/24', '1.1.1.1', { expiresAt: new Date(24 * hour) });
+  const learnt = { wall: 0, steady: 0 };
+  const waits = Array.from({ length: 1000 }, (_, n) =>
+    renewIn(lease, 3600, learnt, learnt, n / 1000),
+  );
+  assert(waits.every((ms) => ms <= 23 * hour && ms > 20.7 * hour));
+  const perMinute = new Map<number, number>();
+  for (const ms of waits) {
+    const minute = Math.floor(ms / 60_000);
+    perMinute.set(minute, (perMinute.get(minute) ?? 0) + 1);
+  }
+  assert(Math.max(...perMinute.values()) <= 8, 'in one minute');
+  const late = { wall: 23.5 * hour, steady: 23.5 * hour };
+  assert(renewIn(lease, 3600, late, late, 0.99) < 0, 'what is due already is not put off');
+});

@@ -3,12 +3,13 @@ import { test } from 'node:test';
 import { createTask } from '../../src/agent/task.ts';
 import { createWakeup } from '../../src/agent/wakeup.ts';
 
-function clockedTask(run: () => Promise<void>) {
+function clockedTask(run: () => Promise<void>, random = () => 0) {
   const clock = { time: 1000 };
   const failures: unknown[] = [];
   const task = createTask({
     run,
     now: () => clock.time,
+    random,
     nextAt: () => clock.time + 10_000,
     onFailure: (error) => failures.push(error),
   });
@@ -57,6 +58,23 @@ test('a failure makes it wait twice as long each time, whatever is asked for', a
   assert.equal(failures.length, 12);
   assert.deepEqual(pauses.slice(0, 4), [200, 400, 800, 1600]);
   assert.equal(pauses.at(-1), 30_000);
+});
+
+test('those that fail together do not try again together', async () => {
+  const tasks = [0, 0.25, 0.5, 0.75].map((drawn) =>
+    clockedTask(
+      () => Promise.reject(new Error('no')),
+      () => drawn,
+    ),
+  );
+  for (const { clock, task } of tasks) {
+    for (let i = 0; i < 12; i += 1) {
+      clock.time = task.dueAt();
+      await task.runIfDue();
+    }
+  }
+  const pauses = tasks.map(({ clock, task }) => task.dueAt() - clock.time);
+  assert.deepEqual(pauses, [30_000, 26_250, 22_500, 18_750]);
 });
 
 test('a hurry runs it also while it waits after a failure', async () => {
