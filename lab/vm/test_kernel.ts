@@ -1,6 +1,6 @@
 /**
  * `make test-kernel`: test files on another kernel, in guests of one CPU side by side. With arguments, those files and
- * folders alone; with ALL=1, all there are.
+ * folders alone.
  */
 import { availableParallelism } from 'node:os';
 import { runMain } from '../interrupt.ts';
@@ -9,10 +9,11 @@ import { lineWriter } from './lines.ts';
 import { makeQueue } from './queue.ts';
 import { formatReport, isGood, makeReport } from './report.ts';
 import { makeRunFolder, type RunFolder } from './share.ts';
+import { stripInto } from './strip.ts';
 import { NOT_ON_THIS_KERNEL, testFiles } from './suites.ts';
 
 /** Of a guest: twice what it takes on a machine that does nothing else. */
-const LIMIT_SECONDS = Number(process.env.LIMIT || (process.env.ALL === '1' ? 4000 : 1200));
+const LIMIT_SECONDS = Number(process.env.LIMIT || 1200);
 
 /** What a kernel says when it has found a fault in itself. */
 const COMPLAINT = /WARNING: |BUG: |Oops: |general protection fault|UBSAN: |refcount_t: /;
@@ -24,8 +25,9 @@ await runMain(async () => {
     return;
   }
   await using run = makeRunFolder();
+  stripInto(`${run.share}/stripped`);
   const started = performance.now();
-  const queue = makeQueue(run.share, testFiles(chosenFiles()));
+  const queue = makeQueue(run.share, testFiles(process.argv.slice(2)));
   const guests = Math.min(queue.files.length, Number(process.env.GUESTS || defaultGuests()));
   console.log(`== tests on another kernel (${queue.files.length} files, ${guests} guests)`);
 
@@ -50,7 +52,7 @@ async function runTests(run: RunFolder, name: string): Promise<GuestResult> {
   const print = lineWriter((line) => console.log(`${name} ${line}`));
   const result = await runInGuest(run, {
     name,
-    command: 'uname -sr; . scripts/vm/run_tests.sh',
+    command: 'uname -sr; scripts/vm/run_tests.sh',
     limitSeconds: LIMIT_SECONDS,
     onStdout: print,
     onStderr: print,
@@ -66,12 +68,6 @@ function problemsOf(outcome: PromiseSettledResult<GuestResult>): string[] {
     ...(code === 0 ? [] : [`a guest's test runner ended with ${code}`]),
     ...complaints.map((line) => `the guest's kernel complains: ${line}`),
   ];
-}
-
-function chosenFiles(): Parameters<typeof testFiles>[0] {
-  const names = process.argv.slice(2);
-  if (names.length > 0) return names;
-  return process.env.ALL === '1' ? 'everything' : 'usual';
 }
 
 /** Each keeps one CPU busy. */
