@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { inside } from './inside.ts';
+import { inNamespace } from './in_namespace.ts';
 import { waitForLinks } from './links.ts';
 import { namespaceOf } from './names.ts';
 import { namespaceNamed } from './namespace.ts';
@@ -75,7 +75,7 @@ async function setUpNode(
   { forwards }: Pick<Node, 'forwards'>,
   commands: readonly string[],
 ): Promise<void> {
-  inside(namespace, () => writeSettings(forwards));
+  inNamespace({ namespace }, () => writeSettings(forwards));
   const input = ['link set lo up', ...commands].join('\n');
   await namespaceNamed(namespace).exec(['ip', '-batch', '-'], { input });
 }

@@ -1,4 +1,4 @@
-import { inside } from './inside.ts';
+import { inNamespace } from './in_namespace.ts';
 import {
   type Environment,
   type Running,
@@ -27,7 +27,7 @@ export function namespaceNamed(namespace: string, env: Environment = {}): Namesp
   });
   // Not `ip netns exec`: it mounts /sys anew, and bpffs and cgroups are gone.
   const startHere: Namespace['start'] = (argv, options) =>
-    inside(namespace, () => start(argv, withEnv(options)));
+    inNamespace({ namespace }, () => start(argv, withEnv(options)));
   const exec: Namespace['exec'] = async (argv, options = {}) =>
     await waitForEnd(argv, startHere(argv, options), options);
   return {

@@ -1,5 +1,5 @@
 /** Packets and frames that are built by hand, sent as they are by sockets of this process (raw(7), packet(7)). */
-import { inside } from '../../lab/inside.ts';
+import { inNamespace } from '../../lab/in_namespace.ts';
 import type { Namespace } from '../../lab/namespace.ts';
 import { checked, close, libc } from '../../src/sys/libc.ts';
 import { SOCK_CLOEXEC, SOCK_RAW, socket } from '../../src/sys/socket.ts';
@@ -43,7 +43,7 @@ function open(from: Namespace, family: number, protocol: number) {
   const type = SOCK_RAW | SOCK_CLOEXEC;
   const fd = checked(
     'socket',
-    inside(from.namespace, () => socket(family, type, protocol)),
+    inNamespace(from, () => socket(family, type, protocol)),
   );
   return {
     send: (packet: Buffer, to: Buffer) =>
@@ -53,7 +53,7 @@ function open(from: Namespace, family: number, protocol: number) {
 }
 
 function indexOf({ namespace }: Namespace, device: string): number {
-  const index = inside(namespace, () => ifNameToIndex(device));
+  const index = inNamespace({ namespace }, () => ifNameToIndex(device));
   if (index === 0) throw new Error(`${namespace} has no device ${device}`);
   return index;
 }

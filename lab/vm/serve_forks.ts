@@ -5,7 +5,7 @@
 import { closeSync, globSync, readSync, writeSync } from 'node:fs';
 import type { Request } from '../forked.ts';
 import { CHECKOUT } from '../host.ts';
-import { enterNetwork } from '../inside.ts';
+import { moveInto } from '../in_namespace.ts';
 import { TARTAN_SCRIPT } from '../tartan.ts';
 import { acceptAt, exitNow, fork, reap, redirect } from './fork.ts';
 
@@ -64,7 +64,7 @@ async function runAsked({ request, connection }: Asked): Promise<void> {
     writeSync(connection, `${code}\n`);
     exitNow(code);
   });
-  enterNetwork(network);
+  moveInto(network);
   files.forEach((file, fd) => {
     redirect(fd as 0 | 1 | 2, file);
   });
