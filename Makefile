@@ -8,7 +8,7 @@ SHELL := /bin/bash
 export LAB ?= lab
 # As typed: make would expand the shell's own $ in it.
 override CMD := $(value CMD)
-export HOSTS UNDERLAY MTU PATH_MTU WIRE STORE HOST CMD FLANNELD SECONDS_PER_RUN REPEATS LIMIT GUESTS MATRIX ONLY SETUPS PARTS
+export HOSTS UNDERLAY MTU PATH_MTU WIRE STORE HOST CMD FLANNELD SECONDS_PER_RUN REPEATS LIMIT GUESTS MATRIX ONLY SETUPS PARTS ALL
 
 fuzz: export FUZZ_PACKETS ?= 1000000
 
@@ -79,7 +79,7 @@ test: setup ok tools vm-kernel ## everything: ok, integration tests in namespace
 	@scripts/test.sh integration integration
 	@$(MAKE) --no-print-directory test-kernel
 
-test-kernel: setup tools $(TEST_TOOLS) vm-kernel ## what loads programs or speaks to the kernel, on another kernel, emulated (root)
+test-kernel: setup tools $(TEST_TOOLS) vm-kernel ## what loads programs or speaks to the kernel, on another kernel, emulated: ALL=1 for every backend (root)
 	@$(NODE) lab/vm/test_kernel.ts
 
 model: ## how nodes take and keep leases, with everything that can happen in between: minutes
