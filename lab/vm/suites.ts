@@ -32,9 +32,12 @@ const SINGLE = [
   ].map((name) => `integration/bpf/${name}_test.ts`),
 ];
 
-/** What carries packets by udp and host-gw alone. Ten minutes have room for vxlan, and for these of them. */
-const OTHER_BACKENDS =
-  /^integration\/((dataplane|fastpath|security)\/(udp|host_gw|user_mode)_|udp\/|hostgw\/routes_)/;
+/**
+ * For ALL=1: what carries packets by udp and host-gw alone, and two that take minutes. Ten minutes have room for vxlan,
+ * and for these of the other backends.
+ */
+const UNUSUAL =
+  /^integration\/((dataplane|fastpath|security)\/(udp|host_gw|user_mode)_|fastpath\/(switch|endpoint)_|udp\/|hostgw\/routes_)/;
 const USUAL_OF_OTHERS = ['udp_fast_path', 'udp_kernel_mode', 'host_gw_fast_path'].map(
   (name) => `integration/dataplane/${name}_test.ts`,
 );
@@ -44,7 +47,7 @@ export function testFiles(chosen: readonly string[] | 'usual' | 'everything'): s
   if (typeof chosen !== 'string') return filesOf(chosen);
   const everything = filesOf([...DATAPLANE, ...SINGLE]).filter((file) => !(file in LEFT_OUT));
   if (chosen === 'everything') return everything;
-  return everything.filter((file) => !OTHER_BACKENDS.test(file) || USUAL_OF_OTHERS.includes(file));
+  return everything.filter((file) => !UNUSUAL.test(file) || USUAL_OF_OTHERS.includes(file));
 }
 
 function filesOf(names: readonly string[]): string[] {
