@@ -18,7 +18,7 @@ BPF_OBJECTS := $(BPF_SOURCES:bpf/%.c=build/bpf/%.o)
 BPF_CFLAGS  := -target bpf -g -O2 -Wall -Werror -Ibpf/include -I/usr/include/$(shell uname -m)-linux-gnu
 TOOLS       := $(patsubst %,build/bench/%,udp_flood udp_ping_pong udp_relay)
 # Of the tests, made here because an emulated machine would take long.
-TEST_TOOLS  := build/integration/udp_datagrams build/integration/raw_packets build/integration/frames
+TEST_TOOLS  := build/integration/udp_datagrams build/integration/frames
 # The programs without one of their duties, for what it costs.
 VARIANTS    := $(patsubst %,build/bench/bpf/vxlan-%.o,NO_SOURCE_CHECK NO_COUNTERS NO_CONNTRACK)
 CC          := $(shell command -v cc || echo clang)
@@ -79,7 +79,7 @@ test: setup ok tools vm-kernel ## everything: ok, integration tests in namespace
 	@scripts/test.sh integration integration
 	@$(MAKE) --no-print-directory test-kernel
 
-test-kernel: setup tools $(TEST_TOOLS) vm-kernel ## what loads programs or speaks to the kernel, on another kernel, emulated: ALL=1 for half an hour (root)
+test-kernel: setup tools $(TEST_TOOLS) vm-kernel ## what loads programs or speaks to the kernel, on another kernel, emulated: ALL=1 for every backend (root)
 	@$(NODE) lab/vm/test_kernel.ts
 
 model: ## how nodes take and keep leases, with everything that can happen in between: minutes

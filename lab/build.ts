@@ -1,3 +1,5 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { inNamespace } from './in_namespace.ts';
 import { waitForLinks } from './links.ts';
 import { namespaceOf } from './names.ts';
 import { namespaceNamed } from './namespace.ts';
@@ -20,12 +22,12 @@ export async function buildUnderlay(options: FullLabOptions, topology: Topology)
   const setUp = (nodes: readonly Node[]) =>
     Promise.all(
       nodes.map((node) =>
-        namespaceNamed(namespaceOf(lab, node.name)).shell(nodeScript(node, endsOf(node, ends))),
+        setUpNode(namespaceOf(lab, node.name), node, commandsFor(node, endsOf(node, ends))),
       ),
     );
   await Promise.all([
     setUp(topology.nodes.filter((node) => !node.bridge)),
-    ...pods.map((name) => namespaceNamed(namespaceOf(lab, name)).shell(settings(false))),
+    ...pods.map((name) => setUpNode(namespaceOf(lab, name), { forwards: false }, [])),
   ]);
   // A bridge whose ports have carrier when it comes up forwards at once.
   await setUp(topology.nodes.filter((node) => node.bridge));
@@ -68,7 +70,18 @@ function devicesOf(node: Node, ends: readonly End[]): string[] {
   return node.bridge ? [...devices, node.bridge.name] : devices;
 }
 
-function nodeScript(node: Node, ends: readonly End[]): string {
+async function setUpNode(
+  namespace: string,
+  { forwards }: Pick<Node, 'forwards'>,
+  commands: readonly string[],
+): Promise<void> {
+  inNamespace({ namespace }, () => writeSettings(forwards));
+  const input = ['link set lo up', ...commands].join('\n');
+  await namespaceNamed(namespace).exec(['ip', '-batch', '-'], { input });
+}
+
+/** For `ip -batch`. */
+function commandsFor(node: Node, ends: readonly End[]): string[] {
   const { bridge, loopbackAddress, routes } = node;
   const lines: string[] = [];
   if (bridge) lines.push(`link add ${bridge.name} type bridge`);
@@ -81,22 +94,26 @@ function nodeScript(node: Node, ends: readonly End[]): string {
     lines.push(`address add ${bridge.address} dev ${bridge.name}`, `link set ${bridge.name} up`);
   if (loopbackAddress) lines.push(`address add ${loopbackAddress} dev lo`);
   for (const { destination, via } of routes) lines.push(`route add ${destination} via ${via}`);
-  return `${settings(node.forwards)}\nip -batch - <<'END'\n${lines.join('\n')}\nEND\n`;
+  return lines;
 }
 
 /**
  * Debian's defaults, whatever the machine's own namespace has (new ones inherit from it); no IPv6, whose neighbour and
  * router discovery would be counted as packets; a bridge that is a switch and no firewall.
  */
-function settings(forwards: boolean): string {
-  return `
-set_if_present() { if [ -e "$1" ]; then echo "$2" >"$1"; fi; }
-for scope in all default; do
-  set_if_present /proc/sys/net/ipv6/conf/$scope/disable_ipv6 1
-  set_if_present /proc/sys/net/ipv4/conf/$scope/rp_filter 0
-done
-echo ${forwards ? 1 : 0} >/proc/sys/net/ipv4/ip_forward
-set_if_present /proc/sys/net/bridge/bridge-nf-call-iptables 0
-set_if_present /proc/sys/net/bridge/bridge-nf-call-arptables 0
-ip link set lo up`;
+function writeSettings(forwards: boolean): void {
+  const settings = {
+    'ipv4/conf/all/rp_filter': 0,
+    'ipv4/conf/default/rp_filter': 0,
+    'ipv4/ip_forward': forwards ? 1 : 0,
+    'ipv6/conf/all/disable_ipv6': 1,
+    'ipv6/conf/default/disable_ipv6': 1,
+    'bridge/bridge-nf-call-iptables': 0,
+    'bridge/bridge-nf-call-arptables': 0,
+  };
+  for (const [name, value] of Object.entries(settings)) {
+    const path = `/proc/sys/net/${name}`;
+    // Not every kernel has IPv6, or has loaded its bridges.
+    if (existsSync(path)) writeFileSync(path, `${value}`);
+  }
 }

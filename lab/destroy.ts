@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { bpffsOf, checkLabName, folderOf, LABS, namespaceOf, namespacesOf } from './names.ts';
+import { PATIENCE } from './patience.ts';
 import { buildersOf, processesIn } from './proc.ts';
 import { run } from './process.ts';
 import { waitFor } from './ready.ts';
@@ -19,7 +20,8 @@ export async function destroyLab(lab: string): Promise<void> {
 }
 
 async function destroy(lab: string): Promise<void> {
-  await tearDownHosts(lab);
+  // Where all is slow, all of it goes with the namespaces.
+  if (PATIENCE === 1) await tearDownHosts(lab);
   // More than one round only where a killed creator's last command was still at work during the first.
   await waitFor(`lab ${lab} is gone`, () => removeAll(lab), { evenIfInterrupted: true });
 }

@@ -7,6 +7,7 @@ import { forgetCleanup, interrupted, onInterrupt, waitForTheEnd } from './interr
 import { bpffsOf, folderOf, namespaceOf, removalOf } from './names.ts';
 import { type Namespace, namespaceNamed } from './namespace.ts';
 import { type FullLabOptions, fillOptions, type LabOptions } from './options.ts';
+import { PATIENCE } from './patience.ts';
 import { attachPods } from './pod.ts';
 import { type Environment, run } from './process.ts';
 import { isInUse, readState, thisProcess, writeState } from './state.ts';
@@ -68,22 +69,40 @@ export function openLab(name: string): Lab {
   return describe(state.options, state.etcdPid);
 }
 
-/** Writes the network config, joins every host, with `env` for options, and attaches the pods. */
+/**
+ * Writes the network config, joins every host, with `env` for options, and attaches the pods.
+ *
+ * @returns what each host's last `join` said, in their order
+ */
 export async function joinAll(
   lab: Lab,
   config: object = NETWORK_CONFIG,
   env: Environment = {},
-): Promise<void> {
+): Promise<string[]> {
   const [first] = lab.hosts;
   await first?.tartan(['init-config', '-'], { input: JSON.stringify(config) });
-  await Promise.all(
-    lab.hosts.map(async (host) => {
-      await host.tartan(['join'], { env });
-      await attachPods(host);
-    }),
-  );
+  const join = async (host: Host) => (await host.tartan(['join'], { env })).stdout;
+  const joinFirst = async (host: Host) => {
+    const said = await join(host);
+    await attachPods(host);
+    return said;
+  };
+  if (PATIENCE > 1) return await joinInTurn(lab.hosts, joinFirst, join);
+  await Promise.all(lab.hosts.map(joinFirst));
   // Those who joined first have not seen those who joined last; nothing of ours stays behind to tell them.
-  await Promise.all(lab.hosts.map((host) => host.tartan(['join'], { env })));
+  return await Promise.all(lab.hosts.map(join));
+}
+
+/** With one CPU nothing is gained by many at once, and who joins last has seen all the others. */
+async function joinInTurn(
+  hosts: readonly Host[],
+  joinFirst: (host: Host) => Promise<string>,
+  join: (host: Host) => Promise<string>,
+): Promise<string[]> {
+  const said: string[] = [];
+  for (const [index, host] of hosts.entries()) said[index] = await joinFirst(host);
+  for (const [index, host] of hosts.slice(0, -1).entries()) said[index] = await join(host);
+  return said;
 }
 
 function describe(options: FullLabOptions, etcdPid: number | null): Lab {

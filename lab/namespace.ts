@@ -1,12 +1,12 @@
-import { namespacePath } from './names.ts';
+import { inNamespace } from './in_namespace.ts';
 import {
   type Environment,
   type Running,
   type RunOptions,
   type RunResult,
-  run,
   type StartOptions,
   start,
+  waitForEnd,
 } from './process.ts';
 
 /** A network namespace to run commands in. Files, mounts and processes are shared with the machine. */
@@ -21,17 +21,19 @@ export interface Namespace {
 
 /** `env` is added to the environment of every command. */
 export function namespaceNamed(namespace: string, env: Environment = {}): Namespace {
-  // Not `ip netns exec`: it mounts /sys anew, and bpffs and cgroups are gone.
-  const enter = ['nsenter', `--net=${namespacePath(namespace)}`, '--'];
   const withEnv = <T extends StartOptions>(options: T | undefined) => ({
     ...options,
     env: { ...env, ...options?.env },
   });
-  const exec: Namespace['exec'] = (argv, options) => run([...enter, ...argv], withEnv(options));
+  // Not `ip netns exec`: it mounts /sys anew, and bpffs and cgroups are gone.
+  const startHere: Namespace['start'] = (argv, options) =>
+    inNamespace({ namespace }, () => start(argv, withEnv(options)));
+  const exec: Namespace['exec'] = async (argv, options = {}) =>
+    await waitForEnd(argv, startHere(argv, options), options);
   return {
     namespace,
     exec,
-    start: (argv, options) => start([...enter, ...argv], withEnv(options)),
+    start: startHere,
     shell: (script, options) => exec(['sh', '-e'], { ...options, input: script }),
   };
 }

@@ -14,6 +14,13 @@ export function mostTelling<T>(all: readonly T[], whereSlow = 1): readonly T[] {
   return PATIENCE === 1 ? all : all.slice(0, whereSlow);
 }
 
+/** All of a list, or, where all is slow, the first of each kind: those of one kind take the same path. */
+export function oneOfEach<T>(all: readonly T[], kindOf: (one: T) => unknown): readonly T[] {
+  if (PATIENCE === 1) return all;
+  const first = new Map(all.toReversed().map((one) => [kindOf(one), one]));
+  return all.filter((one) => first.get(kindOf(one)) === one);
+}
+
 function readPatience(text: string | undefined): number {
   if (!text) return 1;
   if (!/^[1-9]\d?$/.test(text)) throw new Error(`TARTAN_LAB_PATIENCE=${text}: must be 1 to 99`);

@@ -11,8 +11,9 @@ import { ping, pingMatrix, waitForPing } from '../../lab/traffic.ts';
 import { countDuring, startMeter, waitForCounts } from './meter.ts';
 import { describeMember, join, type Member } from './network.ts';
 import { echoReply, ICMP, ipv4 } from './packets.ts';
+import { sendRaw } from './raw.ts';
 import { missing } from './requirements.ts';
-import { buildTools, sendDatagrams, sendRaw, sendTcp } from './senders.ts';
+import { buildTools, sendDatagrams, sendTcp } from './senders.ts';
 
 /** Seconds between the pings of a flow that must not be interrupted. */
 const INTERVAL = `${0.002 * PATIENCE}`;
@@ -98,7 +99,7 @@ describe('a /22 that holds a /24 and a /26, beside a /24', { skip }, () => {
     assert(a && b && d);
     const meter = startMeter({ members });
     const payload = echoReply(Buffer.from('not mine'));
-    await sendRaw(b.pod, [
+    sendRaw(b.pod, [
       ipv4({ source: d.pod.address, destination: a.pod.address, protocol: ICMP, payload }),
     ]);
     await waitForCounts(meter, {

@@ -4,6 +4,7 @@ import type { Host } from '../../lab/host.ts';
 import { createLab, joinAll, type Lab } from '../../lab/lab.ts';
 import type { Namespace } from '../../lab/namespace.ts';
 import type { LabOptions } from '../../lab/options.ts';
+import { PATIENCE } from '../../lab/patience.ts';
 import { hostDevice, type Pod } from '../../lab/pod.ts';
 import { waitForPing } from '../../lab/traffic.ts';
 import { startUserRelay } from '../../lab/user_relay.ts';
@@ -52,10 +53,10 @@ export async function createNetwork(
     ...(carrier.hasRelay && { userHosts: ['a', 'b', 'c'] }),
   });
   try {
-    await joinAll(lab, carrier.config);
+    const joined = await joinAll(lab, carrier.config);
     if (carrier.hasRelay) await Promise.all(lab.hosts.map((host) => startUserRelay(host)));
     if (isFast(carrier)) await Promise.all(lab.hosts.map(makeEndpoints));
-    const members = await Promise.all(lab.hosts.map((host) => describeMember(host, carrier)));
+    const members = await describeMembers(lab, carrier, joined);
     await Promise.all(
       members.flatMap((from) => members.map((to) => waitForPing(from.pod, to.pod.address))),
     );
@@ -86,6 +87,19 @@ export function networkOf(lab: Lab, members: readonly Member[], carrier: Carrier
 async function showTheWay({ members, stranger }: Network): Promise<void> {
   const routes = members.map(({ subnet, host }) => `ip route add ${subnet} via ${host.address}`);
   await stranger.namespace.shell(routes.join('\n'));
+}
+
+/** Who has joined, from what `join` said; a machine that is not slow joins once more, which must change nothing. */
+export function describeMembers(
+  lab: Lab,
+  carrier: Carrier,
+  joined: readonly string[],
+): Promise<Member[]> {
+  const describe = (host: Host, index: number) =>
+    PATIENCE === 1
+      ? describeMember(host, carrier)
+      : memberOf(host, JSON.parse(joined[index] as string) as JoinReport, carrier);
+  return Promise.all(lab.hosts.map(describe));
 }
 
 /** What of a carrier a member has to do with. */

@@ -76,6 +76,15 @@ export function rowsOf(carrier: Carrier, labs: readonly LabName[]): Row[] {
 /** Those of a scope, or of both; fewer where all is slow. */
 export function select(rows: readonly Row[], scope?: Scope): Row[] {
   return rows.filter(
-    (row) => (scope ?? row.scope) === row.scope && (PATIENCE === 1 || row.isTelling),
+    (row) => (scope ?? row.scope) === row.scope && (PATIENCE === 1 || isTelling(row)),
   );
+}
+
+/** Of packets that no program of ours sees, sizes tell nothing about the programs. */
+function isTelling({ isTelling, scope, carrier }: Row): boolean {
+  return isTelling === true && (scope === 'everything' || isByPrograms(carrier));
+}
+
+function isByPrograms({ programs }: Carrier): boolean {
+  return programs !== null && programs.see !== 'strays';
 }

@@ -1,4 +1,4 @@
-/** Traffic beyond ping: TCP with a checksum, numbered datagrams, packets built by hand. */
+/** Traffic beyond ping: TCP with a checksum, numbered datagrams; and what comes in on a device. */
 import { binaryOf, compileTool } from '../../lab/compile.ts';
 import type { Namespace } from '../../lab/namespace.ts';
 import { bulkMegabytes } from '../../lab/patience.ts';
@@ -9,7 +9,7 @@ import { runScript, startScript } from '../../lab/script.ts';
 const SOURCES = `${import.meta.dirname}/tools`;
 const TCP_ENDS = `${SOURCES}/tcp.ts`;
 
-const TOOLS = ['udp_datagrams', 'raw_packets', 'frames'] as const;
+const TOOLS = ['udp_datagrams', 'frames'] as const;
 
 /** Compiles the senders that are written in C, where that has not been done. */
 export async function buildTools(): Promise<void> {
@@ -85,22 +85,6 @@ export async function sendDatagrams(
   return JSON.parse(stdout.replace('listening\n', '')) as { received: number; intact: number };
 }
 
-/** Sends whole IPv4 packets as they are. */
-export async function sendRaw(from: Namespace, packets: readonly Buffer[]): Promise<void> {
-  const input = packets.map((packet) => `${packet.toString('hex')}\n`).join('');
-  await from.exec([binaryOf('raw_packets')], { input });
-}
-
-/** Puts whole Ethernet frames on a device, right or wrong. */
-export async function sendFrames(
-  from: Namespace,
-  device: string,
-  frames: readonly Buffer[],
-): Promise<void> {
-  const input = frames.map((frame) => `${frame.toString('hex')}\n`).join('');
-  await from.exec([binaryOf('frames'), 'send', device], { input });
-}
-
 export interface Capture extends AsyncDisposable {
   /** Every IPv4 frame that has come in. */
   frames(): Buffer[];
@@ -108,7 +92,7 @@ export interface Capture extends AsyncDisposable {
 
 /** Writes down what comes in on a device, from now on. */
 export async function startCapture(at: Namespace, device: string): Promise<Capture> {
-  const running = at.start([binaryOf('frames'), 'capture', device]);
+  const running = at.start([binaryOf('frames'), device]);
   await waitForListener(running);
   return {
     frames: () =>

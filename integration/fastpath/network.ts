@@ -6,15 +6,15 @@ import { hostDevice } from '../../lab/pod.ts';
 import { waitForPing } from '../../lab/traffic.ts';
 import type { EndpointAdded } from '../../src/agent/endpoint.ts';
 import type { Carrier } from '../carriers/contract.ts';
-import { describeMember, type Network, networkOf } from '../dataplane/network.ts';
+import { describeMembers, type Network, networkOf } from '../dataplane/network.ts';
 
 /** Three hosts. */
 export async function createFastNetwork(options: LabOptions, carrier: Carrier): Promise<Network> {
   const lab = await createLab(options);
   try {
-    await joinAll(lab, carrier.config);
+    const joined = await joinAll(lab, carrier.config);
     for (const host of lab.hosts) await addEndpoints(host);
-    const members = await Promise.all(lab.hosts.map((host) => describeMember(host, carrier)));
+    const members = await describeMembers(lab, carrier, joined);
     // Each pod must have sent something: its MAC is learned from that.
     const pods = lab.hosts.flatMap((host) => host.pods);
     for (const from of pods) await Promise.all(pods.map((to) => waitForPing(from, to.address)));

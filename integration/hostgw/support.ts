@@ -4,6 +4,7 @@ import type { Host } from '../../lab/host.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { folderOf } from '../../lab/names.ts';
 import type { Namespace } from '../../lab/namespace.ts';
+import { PATIENCE } from '../../lab/patience.ts';
 import type { Pod } from '../../lab/pod.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
@@ -63,12 +64,12 @@ export interface Traffic {
   end(): Promise<void>;
 }
 
-/** Pings every 5 ms and a conversation over TCP. */
+/** Pings every 5 ms, and a conversation over TCP. */
 export async function startTraffic(from: Pod, to: Pod, port = 9000): Promise<Traffic> {
   const target = { address: to.address, port };
   const server = await startServer(to, target, 'there');
   const chat = await startChat(from, target);
-  const pings = from.start(['ping', '-n', '-i', '0.005', to.address]);
+  const pings = from.start(['ping', '-n', '-i', `${0.005 * PATIENCE}`, to.address]);
   const answers = () => pings.stdout().split('bytes from').length - 1;
   return {
     async goesOn() {
@@ -81,7 +82,7 @@ export async function startTraffic(from: Pod, to: Pod, port = 9000): Promise<Tra
       await server.stop();
       assert.match(stdout, / 0% packet loss/);
       assert(answered > 50, `${answered} answers`);
-      assert(longestMs < 1000, `an answer took ${longestMs} ms`);
+      assert(longestMs < 1000 * PATIENCE, `an answer took ${longestMs} ms`);
     },
   };
 }

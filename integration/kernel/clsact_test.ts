@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
+import { inNamespace } from '../../lab/in_namespace.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
 import { readAttached } from '../../src/bpf/attach.ts';
@@ -9,7 +10,6 @@ import type { AttachmentMeans } from '../../src/plan/dataplane.ts';
 import type { Hook } from '../../src/sys/bpf_links.ts';
 import { createClsact, type Filter, listClsact, listFilters, putFilter } from '../../src/sys/tc.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
-import { inNamespace } from '../lifecycle/in_namespace.ts';
 import {
   assertAllRun,
   type Bystander,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import type { Host } from '../../lab/host.ts';
+import { enterNamespace } from '../../lab/in_namespace.ts';
 import { namespacePath } from '../../lab/names.ts';
 import type { Namespace } from '../../lab/namespace.ts';
 import { openMaps } from '../../src/bpf/generation.ts';
@@ -12,7 +13,6 @@ import { openKernel } from '../../src/kernel/kernel.ts';
 import { diff } from '../../src/plan/diff.ts';
 import type { Op } from '../../src/plan/op.ts';
 import { type DesiredState, nothing, type ObservedState } from '../../src/plan/state.ts';
-import { enterNamespace } from '../lifecycle/in_namespace.ts';
 
 export const NETWORK = 'default';
 

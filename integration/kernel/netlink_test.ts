@@ -5,9 +5,9 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Host } from '../../lab/host.ts';
+import { enterNamespace, inNamespace } from '../../lab/in_namespace.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { watchRoutes } from '../../src/sys/netlink.ts';
-import { enterNamespace, inNamespace } from '../lifecycle/in_namespace.ts';
 import { memberAt } from './member.ts';
 import { missing } from './requirements.ts';
 

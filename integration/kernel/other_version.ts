@@ -1,12 +1,12 @@
 /** Other versions of the programs, and how one takes over as its own `join` would have it. */
 import type { Host } from '../../lab/host.ts';
+import { inNamespace } from '../../lab/in_namespace.ts';
 import { attach } from '../../src/bpf/attach.ts';
 import { loadGeneration } from '../../src/bpf/generation.ts';
 import type { ObjectFile } from '../../src/bpf/object_file.ts';
 import { numberingOf } from '../../src/plan/generations.ts';
 import type { DesiredState } from '../../src/plan/state.ts';
 import type { Edits } from '../bpf/compile.ts';
-import { inNamespace } from '../lifecycle/in_namespace.ts';
 import { indexOf } from './bystander.ts';
 import { type Member, memberAt } from './member.ts';
 

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
+import { inNamespace } from '../../lab/in_namespace.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
 import type { DesiredState } from '../../src/plan/state.ts';
 import { createTcxLink, type Hook, queryTcx } from '../../src/sys/bpf_links.ts';
 import { close } from '../../src/sys/libc.ts';
-import { inNamespace } from '../lifecycle/in_namespace.ts';
 import {
   assertAllRun,
   type Bystander,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
+import { inNamespace } from '../../lab/in_namespace.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
 import { withPinned } from '../../src/bpf/bpffs.ts';
@@ -14,7 +15,6 @@ import type { Endpoint } from '../../src/plan/dataplane.ts';
 import type { DesiredState } from '../../src/plan/state.ts';
 import { lookupElement, possibleCpus, updateElement } from '../../src/sys/bpf.ts';
 import { compileVariant } from '../bpf/compile.ts';
-import { inNamespace } from '../lifecycle/in_namespace.ts';
 import { indexOf } from './bystander.ts';
 import { type Member, memberAt } from './member.ts';
 import { becomeVersion, LATER } from './other_version.ts';

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
+import { enterNamespace, inNamespace } from '../../lab/in_namespace.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
 import { readLinks } from '../../src/bpf/links.ts';
@@ -11,7 +12,6 @@ import { createXdpLink } from '../../src/sys/bpf_links.ts';
 import { loadObject } from '../../src/sys/libbpf.ts';
 import { close } from '../../src/sys/libc.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
-import { enterNamespace, inNamespace } from '../lifecycle/in_namespace.ts';
 import { indexOf } from './bystander.ts';
 import { type Member, memberAt, NETWORK } from './member.ts';
 import { missing, needsTcx } from './requirements.ts';

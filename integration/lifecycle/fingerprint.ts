@@ -3,13 +3,13 @@ import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Host } from '../../lab/host.ts';
+import { inNamespace } from '../../lab/in_namespace.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { folderOf } from '../../lab/names.ts';
 import { getPinned } from '../../src/sys/bpf.ts';
 import { type Hook, hasTcx, queryTcx } from '../../src/sys/bpf_links.ts';
 import { close } from '../../src/sys/libc.ts';
 import { listFilters } from '../../src/sys/tc.ts';
-import { inNamespace } from './in_namespace.ts';
 
 /** `ip -details -json addr` */
 export interface LinkReport {

@@ -5,7 +5,8 @@ import { FLANNEL_UDP_DEVICE as DEVICE } from '../../lab/flannel_udp.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { ping, waitForPing } from '../../lab/traffic.ts';
 import { peerRoute, startUserRelay } from '../../lab/user_relay.ts';
-import { buildTools, sendRaw } from '../dataplane/senders.ts';
+import { sendRaw } from '../dataplane/raw.ts';
+import { buildTools } from '../dataplane/senders.ts';
 import { missing } from './requirements.ts';
 import { createPair, type Pair } from './suite.ts';
 import { encapsulated } from './wire.ts';
@@ -89,7 +90,7 @@ ip route add 10.5.78.0/24 via 192.168.77.77 dev eth0 proto 116`);
           innerDestination: a.pod.address,
           ...forgery,
         });
-        await sendRaw(b.host, [packet]);
+        sendRaw(b.host, [packet]);
         await waitFor('it is counted', () => (a.running.counters()[counter] ?? 0) === before + 1);
       });
     }
@@ -101,7 +102,7 @@ ip route add 10.5.78.0/24 via 192.168.77.77 dev eth0 proto 116`);
     await waitFor('it listens', () => capture.stderr().includes('listening'));
     const addresses = { outerSource: b.host.address, outerDestination: a.host.address };
     const inner = { innerSource: '8.8.8.8', innerDestination: a.pod.address };
-    await sendRaw(b.host, [encapsulated({ ...addresses, ...inner })]);
+    sendRaw(b.host, [encapsulated({ ...addresses, ...inner })]);
     const { stdout } = await capture.ended;
     assert.match(stdout, /8\.8\.8\.8\.5555 > 10\.5\.1\.2\.4444/);
   });

@@ -1,5 +1,5 @@
+import { mostTelling } from '../../lab/patience.ts';
 import { UDP, UDP_FAST } from '../carriers/udp.ts';
 import { testRandomPackets } from './cases/flood.ts';
 
-testRandomPackets(UDP);
-testRandomPackets(UDP_FAST);
+for (const carrier of mostTelling([UDP, UDP_FAST])) testRandomPackets(carrier);

@@ -1,5 +1,5 @@
+import { mostTelling } from '../../lab/patience.ts';
 import { UDP, UDP_FAST } from '../carriers/udp.ts';
 import { testForgeries } from './cases/forgery.ts';
 
-testForgeries(UDP);
-testForgeries(UDP_FAST);
+for (const carrier of mostTelling([UDP_FAST, UDP])) testForgeries(carrier);

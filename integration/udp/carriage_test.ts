@@ -24,7 +24,7 @@ type Row = Omit<LabOptions, 'name'> & {
 
 const ROWS: readonly Row[] = (
   [
-    { title: 'on a veth', underlay: 'flat', isTelling: true },
+    { title: 'on a veth', underlay: 'flat' },
     { title: 'on a wire', underlay: 'flat', wire: true },
     { title: 'on a routed wire of 9000', underlay: 'routed', wire: true, mtu: 9000 },
     { title: 'with a hop of 1400', underlay: 'routed', pathMtu: 1400 },

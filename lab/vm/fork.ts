@@ -5,7 +5,6 @@ import { bind, SOCK_CLOEXEC, socket } from '../../src/sys/socket.ts';
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
-const CLONE_NEWNET = 0x40000000;
 const WNOHANG = 1;
 const MADV_DONTFORK = 10;
 const MADV_DOFORK = 11;
@@ -14,9 +13,9 @@ const madvise = libc.func('int madvise(uint64_t, size_t, int)');
 const forkProcess = libc.func('int fork()');
 const getpid = libc.func('int getpid()');
 const setsid = libc.func('int setsid()');
-const setns = libc.func('int setns(int, int)');
 const dup2 = libc.func('int dup2(int, int)');
 const waitpid = libc.func('int waitpid(int, void *, int)');
+const alarm = libc.func('uint32_t alarm(uint32_t)');
 const listen = libc.func('int listen(int, int)');
 const accept4 = libc.func('int accept4(int, void *, void *, int)');
 
@@ -114,11 +113,17 @@ export function reap(): void {
   while (waitpid(-1, null, WNOHANG) > 0);
 }
 
-/** This process, and what it starts, is in another network namespace from now on: it must not have threads yet. */
-export function enterNetwork(path: string): void {
-  const fd = openSync(path, 'r');
-  checked(`setns ${path}`, setns(fd, CLONE_NEWNET));
-  closeSync(fd);
+/** Waits for the end of a fork; its exit status, or 128 and the signal that ended it. */
+export function waitForFork(pid: number): number {
+  const status = Buffer.alloc(4);
+  checked('waitpid', waitpid(pid, status, 0));
+  const [signal, code] = [status.readUInt8(0) & 0x7f, status.readUInt8(1)];
+  return signal === 0 ? code : 128 + signal;
+}
+
+/** This process ends then, by SIGALRM, if it has not before. */
+export function killAfter(seconds: number): void {
+  alarm(seconds);
 }
 
 /** Standard input, output or error is that file from now on. */

@@ -9,10 +9,11 @@ import { lineWriter } from './lines.ts';
 import { makeQueue } from './queue.ts';
 import { formatReport, isGood, makeReport } from './report.ts';
 import { makeRunFolder, type RunFolder } from './share.ts';
+import { stripInto } from './strip.ts';
 import { NOT_ON_THIS_KERNEL, testFiles } from './suites.ts';
 
 /** Of a guest: twice what it takes on a machine that does nothing else. */
-const LIMIT_SECONDS = Number(process.env.LIMIT || (process.env.ALL === '1' ? 4000 : 1200));
+const LIMIT_SECONDS = Number(process.env.LIMIT || (process.env.ALL === '1' ? 3000 : 1200));
 
 /** What a kernel says when it has found a fault in itself. */
 const COMPLAINT = /WARNING: |BUG: |Oops: |general protection fault|UBSAN: |refcount_t: /;
@@ -24,6 +25,7 @@ await runMain(async () => {
     return;
   }
   await using run = makeRunFolder();
+  stripInto(`${run.share}/stripped`);
   const started = performance.now();
   const queue = makeQueue(run.share, testFiles(chosenFiles()));
   const guests = Math.min(queue.files.length, Number(process.env.GUESTS || defaultGuests()));
@@ -50,7 +52,7 @@ async function runTests(run: RunFolder, name: string): Promise<GuestResult> {
   const print = lineWriter((line) => console.log(`${name} ${line}`));
   const result = await runInGuest(run, {
     name,
-    command: 'uname -sr; . scripts/vm/run_tests.sh',
+    command: 'uname -sr; scripts/vm/run_tests.sh',
     limitSeconds: LIMIT_SECONDS,
     onStdout: print,
     onStderr: print,

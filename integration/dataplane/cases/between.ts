@@ -90,11 +90,11 @@ function toNobodyByTheOverlay(network: () => Network, { carrier }: Row): void {
 function toNobodyByOtherRoutes(network: () => Network): void {
   it('nobody holds the subnet: it goes where the host’s other routes lead', async () => {
     const { a, stranger } = network();
-    const before = await readSnmp(stranger.namespace);
+    const before = readSnmp(stranger.namespace);
     const counted = await countDuring(network(), async () => {
       assert.equal(await ping(a.pod, unheldAddress(network())), 0);
     });
-    const after = await readSnmp(stranger.namespace);
+    const after = readSnmp(stranger.namespace);
     // The host's gateway, which forwards nothing.
     assert.equal(after('Ip.InAddrErrors') - before('Ip.InAddrErrors'), 1);
     assert.deepEqual(counted, {});

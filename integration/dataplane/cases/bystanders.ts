@@ -5,8 +5,9 @@ import { ping } from '../../../lab/traffic.ts';
 import { countDuring } from '../meter.ts';
 import type { Network } from '../network.ts';
 import { ipv4, udp } from '../packets.ts';
+import { sendRaw } from '../raw.ts';
 import type { Row } from '../rows.ts';
-import { sendDatagrams, sendRaw, sendTcp } from '../senders.ts';
+import { sendDatagrams, sendTcp } from '../senders.ts';
 import { readSnmp } from '../snmp.ts';
 
 export function bystanders(network: () => Network, { carrier: { tunnel } }: Row): void {
@@ -37,17 +38,14 @@ export function bystanders(network: () => Network, { carrier: { tunnel } }: Row)
   const { counter, isLeftToHost } = tunnel.stray;
   it(`UDP to our port that is no tunnel of ours is ${isLeftToHost ? 'left to the host, and counted' : `dropped as ${counter}`}`, async () => {
     const { b, stranger } = network();
-    const before = await readSnmp(b.host);
+    const before = readSnmp(b.host);
     const counted = await countDuring(network(), async () => {
       const payload = udp(40_000, tunnel.port, Buffer.alloc(64, 0xff));
       const packet = ipv4({ source: stranger.address, destination: b.host.address, payload });
-      await sendRaw(stranger.namespace, [packet, packet, packet]);
+      sendRaw(stranger.namespace, [packet, packet, packet]);
       assert.equal(await ping(stranger.namespace, b.host.address), 1);
     });
     assert.deepEqual(counted, { b: { other: { [counter]: 3 } } });
-    assert.equal(
-      (await readSnmp(b.host))('Ip.InReceives') - before('Ip.InReceives'),
-      isLeftToHost ? 4 : 1,
-    );
+    assert.equal(readSnmp(b.host)('Ip.InReceives') - before('Ip.InReceives'), isLeftToHost ? 4 : 1);
   });
 }

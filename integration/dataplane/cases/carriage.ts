@@ -88,7 +88,9 @@ export function carriage(network: () => Network, { carrier }: Row): void {
       assert.deepEqual(counted, expected, `${from.namespace} → ${to}`);
     }
   });
+}
 
+export function unresolved(network: () => Network, { carrier }: Row): void {
   it('an unresolved neighbour costs no packet', async () => {
     const { lab, a, c } = network();
     const nodes = [...lab.topology.nodes.map(({ name }) => name), 'a-pod1', 'c-pod1'];

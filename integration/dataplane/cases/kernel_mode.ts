@@ -7,8 +7,9 @@ import { ping } from '../../../lab/traffic.ts';
 import { build } from '../forge.ts';
 import { join, type Network } from '../network.ts';
 import { ECN } from '../packets.ts';
+import { sendRaw } from '../raw.ts';
 import type { Row } from '../rows.ts';
-import { sendDatagrams, sendRaw, sendTcp, startTcpProxy } from '../senders.ts';
+import { sendDatagrams, sendTcp, startTcpProxy } from '../senders.ts';
 import { readSnmp } from '../snmp.ts';
 
 const IP_AND_ICMP = 28;
@@ -102,12 +103,12 @@ export function kernelMode(network: () => Network, row: Row): void {
 
   it('congestion that the underlay marked reaches the pod (RFC 6040)', async () => {
     const { b, c } = network();
-    const before = await readSnmp(b.pod);
+    const before = readSnmp(b.pod);
     const forgery = { from: c.host.address, to: b, source: c.pod.address };
     const marks = { innerEcn: ECN.capable, outerEcn: ECN.congested };
-    await sendRaw(c.host, [build(row.carrier, { ...forgery, ...marks })]);
+    sendRaw(c.host, [build(row.carrier, { ...forgery, ...marks })]);
     assert.equal(await ping(c.pod, b.pod.address), 1);
-    const after = await readSnmp(b.pod);
+    const after = readSnmp(b.pod);
     assert.equal(after('IpExt.InCEPkts') - before('IpExt.InCEPkts'), 1);
   });
 }

@@ -8,8 +8,8 @@ import { WAYS, type Way } from '../forge.ts';
 import { type CountedByHost, countDuring, startMeter, waitForCounts } from '../meter.ts';
 import type { Network } from '../network.ts';
 import { ECN, type Ecn, echoReply, ICMP, ipv4 } from '../packets.ts';
+import { sendRaw } from '../raw.ts';
 import type { Row } from '../rows.ts';
-import { sendRaw } from '../senders.ts';
 import { readSnmp } from '../snmp.ts';
 
 /** What of the inner and the outer mark goes on (RFC 6040, figure 4): by inner, by outer; null: the packet is dropped. */
@@ -78,14 +78,14 @@ export function marks(network: () => Network, { carrier }: Row): void {
       [ECN.capable, 'IpExt.InECT0Pkts'],
       [ECN.congested, 'IpExt.InCEPkts'],
     ] as const) {
-      const before = await readSnmp(c.pod);
+      const before = readSnmp(c.pod);
       const meter = startMeter(network());
       const fields = { source: a.pod.address, destination: c.pod.address, protocol: ICMP, tos };
-      await sendRaw(a.pod, [ipv4({ ...fields, payload: echoReply(Buffer.from('marked')) })]);
+      sendRaw(a.pod, [ipv4({ ...fields, payload: echoReply(Buffer.from('marked')) })]);
       // Copied to the outer header, congestion is in the inner one already.
       const once = { a: { sent: { c: 1 } }, c: { received: { a: 1 } } };
       await waitForCounts(meter, tally(carrier, once));
-      assert.equal((await readSnmp(c.pod))(counter) - before(counter), 1, counter);
+      assert.equal(readSnmp(c.pod)(counter) - before(counter), 1, counter);
     }
   });
 
@@ -123,13 +123,13 @@ async function assertMark(
 ): Promise<void> {
   const { b, c } = network;
   const meter = startMeter(network);
-  const before = await readSnmp(b.pod);
+  const before = readSnmp(b.pod);
   const forgery = { from: c.host.address, to: b, source: c.pod.address };
   const { carrier } = network;
-  await sendRaw(c.host, way.build(carrier, { ...forgery, innerEcn: inner, outerEcn: outer }));
+  sendRaw(c.host, way.build(carrier, { ...forgery, innerEcn: inner, outerEcn: outer }));
   const { programs } = carrier;
   await waitForCounts(meter, programs ? countsOf(programs, way, { inner, outer, wanted }) : {});
-  const after = await readSnmp(b.pod);
+  const after = readSnmp(b.pod);
   const arrived = Object.entries(RECEIVED_WITH).flatMap(([mark, name]) =>
     after(name) === before(name) ? [] : [Number(mark)],
   );

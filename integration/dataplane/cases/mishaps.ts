@@ -9,8 +9,9 @@ import { build } from '../forge.ts';
 import { startMeter, waitForCounts } from '../meter.ts';
 import type { Network } from '../network.ts';
 import { ICMP, icmpError, inFragments, ipv4, udp } from '../packets.ts';
+import { sendRaw } from '../raw.ts';
 import type { Row } from '../rows.ts';
-import { sendRaw, sendTcp } from '../senders.ts';
+import { sendTcp } from '../senders.ts';
 
 /** What a router, or the peer's host, may answer to an outer packet. */
 const ERRORS = [
@@ -41,10 +42,10 @@ export function mishaps(network: () => Network, { carrier }: Row): void {
         protocol: ICMP,
         payload,
       });
-      await sendRaw(stranger.namespace, [error, error]);
+      sendRaw(stranger.namespace, [error, error]);
       const size = a.mtu - 28;
       assert.equal(await ping(a.pod, b.pod.address, { count: 5, size, dontFragment: true }), 5);
-      await sendRaw(stranger.namespace, [error]);
+      sendRaw(stranger.namespace, [error]);
       const to = { address: b.pod.address, port: 9000 };
       const { sent, received } = await sendTcp(a.pod, b.pod, to, 5);
       assert.deepEqual(received, sent);
@@ -79,12 +80,12 @@ function gathersAll(network: () => Network, carrier: Carrier): void {
     const { b, c } = network();
     const { first, last, overlapping } = piecesOf(network(), carrier);
     const meter = startMeter(network());
-    await sendRaw(c.host, [last, first]);
+    sendRaw(c.host, [last, first]);
     const slow = beside(carrier.programs?.slow.received);
     await waitForCounts(meter, tally(carrier, { b: { received: { c: 1 }, ...slow } }));
     // A duplicate of what has been put together: it waits for the rest in vain.
-    await sendRaw(c.host, [first]);
-    await sendRaw(c.host, overlapping);
+    sendRaw(c.host, [first]);
+    sendRaw(c.host, overlapping);
 
     assert.equal(await ping(c.pod, b.pod.address, { count: 5 }), 5);
     const all = {
@@ -100,9 +101,9 @@ function gathersInOrder(network: () => Network, carrier: Carrier): void {
     const { b, c } = network();
     const { first, last, overlapping } = piecesOf(network(), carrier);
     const meter = startMeter(network());
-    await sendRaw(c.host, [last, first]);
-    await sendRaw(c.host, [first]);
-    await sendRaw(c.host, overlapping);
+    sendRaw(c.host, [last, first]);
+    sendRaw(c.host, [first]);
+    sendRaw(c.host, overlapping);
 
     assert.equal(await ping(c.pod, b.pod.address, { count: 5 }), 5);
     const waiting = beside(times(3, carrier.programs?.slow.piece));

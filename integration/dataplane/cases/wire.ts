@@ -8,8 +8,9 @@ import type { Carrier } from '../../carriers/contract.ts';
 import { describeFrames, describePackets, faultsIn, recordDuring } from '../capture.ts';
 import { createNetwork, type Network } from '../network.ts';
 import { ipv4, udp } from '../packets.ts';
+import { sendRaw } from '../raw.ts';
 import { missing } from '../requirements.ts';
-import { buildTools, sendDatagrams, sendRaw, sendTcp } from '../senders.ts';
+import { buildTools, sendDatagrams, sendTcp } from '../senders.ts';
 
 const skip = await missing('tcpdump');
 
@@ -33,23 +34,18 @@ const KINDS: Readonly<Record<string, (network: Network) => Promise<unknown>>> = 
   },
   'UDP-GSO': ({ a, b }) =>
     sendDatagrams(a.pod, b.pod, { count: 400, bytes: a.mtu - 28, segments: 40 }),
-  'datagrams without a checksum': ({ a, b }) =>
-    sendRaw(a.pod, [
-      ipv4({
-        source: a.pod.address,
-        destination: b.pod.address,
-        payload: udp(5000, 5001, Buffer.from('none')),
-      }),
-    ]),
+  'datagrams without a checksum': async ({ a, b }) => {
+    const payload = udp(5000, 5001, Buffer.from('none'));
+    sendRaw(a.pod, [ipv4({ source: a.pod.address, destination: b.pod.address, payload })]);
+    // What goes behind has been recorded: so has the datagram.
+    await ping(a.pod, b.pod.address);
+  },
   // To a port that nobody listens on: what comes back is the error.
-  'an ICMP error': ({ a, b }) =>
-    sendRaw(b.pod, [
-      ipv4({
-        source: b.pod.address,
-        destination: a.pod.address,
-        payload: udp(5000, 9, Buffer.from('to nobody')),
-      }),
-    ]),
+  'an ICMP error': async ({ a, b }) => {
+    const payload = udp(5000, 9, Buffer.from('to nobody'));
+    sendRaw(b.pod, [ipv4({ source: b.pod.address, destination: a.pod.address, payload })]);
+    await ping(b.pod, a.pod.address);
+  },
   'what a host sends itself': async ({ a, b }) => {
     await ping(a.host, b.overlayAddress, { count: 5, size: 1000 });
     await sendTcp(a.host, b.host, { address: b.overlayAddress, port: 9000 }, 1);

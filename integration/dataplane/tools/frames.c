@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Whole Ethernet frames, as they are: nothing is filled in or checked on the way (packet(7)).
- *
- *   frames send DEVICE      each line of standard input, hexadecimal digits, is one frame
- *   frames capture DEVICE   says "listening", then each IPv4 frame that comes in, as a line of hexadecimal digits
+ *   frames DEVICE   says "listening", then each IPv4 frame that comes in, as a line of hexadecimal digits (packet(7))
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -15,7 +12,6 @@
 #include <sys/socket.h>
 
 static unsigned char frame[65536 + 64];
-static char line[2 * sizeof(frame) + 2];
 
 static void die(const char *what)
 {
@@ -23,12 +19,12 @@ static void die(const char *what)
 	exit(1);
 }
 
-static int open_device(const char *name, int protocol)
+static int open_device(const char *name)
 {
 	struct sockaddr_ll device = { .sll_family = AF_PACKET, .sll_ifindex = if_nametoindex(name) };
 	int descriptor = socket(AF_PACKET, SOCK_RAW, 0), room = 64 << 20;
 
-	device.sll_protocol = htons(protocol);
+	device.sll_protocol = htons(ETH_P_IP);
 	if (descriptor < 0 || !device.sll_ifindex)
 		die(name);
 	/* Beyond net.core.rmem_max: what is not seen must not have come. */
@@ -37,23 +33,6 @@ static int open_device(const char *name, int protocol)
 	if (bind(descriptor, (struct sockaddr *)&device, sizeof(device)))
 		die("bind");
 	return descriptor;
-}
-
-static int digit(char character)
-{
-	return character <= '9' ? character - '0' : character - 'a' + 10;
-}
-
-static void send_all(int descriptor)
-{
-	while (fgets(line, sizeof(line), stdin)) {
-		size_t length = strcspn(line, "\n") / 2;
-
-		for (size_t at = 0; at < length; at++)
-			frame[at] = digit(line[2 * at]) << 4 | digit(line[2 * at + 1]);
-		if (send(descriptor, frame, length, 0) < 0)
-			die("send");
-	}
 }
 
 static void capture(int descriptor)
@@ -78,11 +57,7 @@ static void capture(int descriptor)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[1], "send"))
-		send_all(open_device(argv[2], 0));
-	else if (argc == 3 && !strcmp(argv[1], "capture"))
-		capture(open_device(argv[2], ETH_P_IP));
-	else
-		return fprintf(stderr, "usage: frames send|capture DEVICE\n"), 2;
-	return 0;
+	if (argc != 2)
+		return fprintf(stderr, "usage: frames DEVICE\n"), 2;
+	capture(open_device(argv[1]));
 }

@@ -10,8 +10,9 @@ import { exchange } from '../../carriers/tally.ts';
 import { countDuring, startMeter, waitForCounts } from '../../dataplane/meter.ts';
 import { type join, type Member, type Network, unheldAddress } from '../../dataplane/network.ts';
 import { echoReply, ICMP, ipv4 } from '../../dataplane/packets.ts';
+import { sendRaw } from '../../dataplane/raw.ts';
 import { missing } from '../../dataplane/requirements.ts';
-import { buildTools, sendDatagrams, sendRaw, sendTcp } from '../../dataplane/senders.ts';
+import { buildTools, sendDatagrams, sendTcp } from '../../dataplane/senders.ts';
 import { readSnmp } from '../../dataplane/snmp.ts';
 import { countForwarded, createFastNetwork, endpoint, readForwarded } from '../network.ts';
 
@@ -145,10 +146,10 @@ function testLab(carrier: Carrier, name: keyof typeof LABS): void {
       for (const source of sources) {
         for (const to of [b.pod.address, a.host.address]) {
           const meter = startMeter(network());
-          const before = await readSnmp(b.pod);
-          await sendRaw(a.pod, [ipv4({ source, destination: to, protocol: ICMP, payload })]);
+          const before = readSnmp(b.pod);
+          sendRaw(a.pod, [ipv4({ source, destination: to, protocol: ICMP, payload })]);
           await waitForCounts(meter, { a: { other: { drop_endpoint_source: 1 } } });
-          assert.equal((await readSnmp(b.pod))('Ip.InReceives'), before('Ip.InReceives'));
+          assert.equal(readSnmp(b.pod)('Ip.InReceives'), before('Ip.InReceives'));
         }
       }
     });

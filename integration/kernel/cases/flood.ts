@@ -102,12 +102,12 @@ export function testReplacement(carrier: Carrier, ways: readonly (keyof typeof W
       { isCounted = true } = {},
     ) {
       const [from, to] = pods;
-      const before = await readSnmp(to);
+      const before = readSnmp(to);
       const counted = await counts();
       const sending = sendDatagrams(from, to, DATAGRAMS);
       const replaced = await replace(sending);
       const report = await sending;
-      const now = await readSnmp(to);
+      const now = readSnmp(to);
       const rise = (name: string) => now(name) - before(name);
       // A full socket buffer is the receiver's own affair.
       const arrived = rise('Udp.InDatagrams') + rise('Udp.RcvbufErrors');
@@ -153,13 +153,13 @@ export function testReplacement(carrier: Carrier, ways: readonly (keyof typeof W
 
       it(`${name}: a TCP stream arrives whole`, skip, async () => {
         const [from, to] = pods;
-        const before = await readSnmp(from);
+        const before = readSnmp(from);
         const sending = sendTcp(from, to, { address: to.address, port: 5201 }, MEGABYTES);
         const replaced = await replaceDuring(sending, means);
         const { sent, received } = await sending;
         assert.deepEqual(received, sent);
         assert(replaced >= (PATIENCE > 1 ? 1 : 2), `${replaced} replacements`);
-        const now = await readSnmp(from);
+        const now = readSnmp(from);
         // Loss probes and reordering make it send again without any loss; timeouts do not come from those.
         assert.equal(now('TcpExt.TCPTimeouts') - before('TcpExt.TCPTimeouts'), 0, 'timeouts');
       });

@@ -20,8 +20,9 @@ import { tcpPayload, udpPayload } from '../../bpf/scene.ts';
 import type { Carrier } from '../../carriers/contract.ts';
 import { openMapsOf } from '../../dataplane/meter.ts';
 import { createNetwork, type Network } from '../../dataplane/network.ts';
+import { sendFrames } from '../../dataplane/raw.ts';
 import { missing } from '../../dataplane/requirements.ts';
-import { buildTools, type Capture, sendFrames, startCapture } from '../../dataplane/senders.ts';
+import { buildTools, type Capture, startCapture } from '../../dataplane/senders.ts';
 import { addUp, assertAccounted } from '../account.ts';
 import { describeScene, forge, innerPacket, probe, type Scene } from '../frames.ts';
 import { watchKernelLog } from '../kernel_log.ts';
@@ -58,8 +59,8 @@ export function testRandomPackets(carrier: Carrier): void {
       );
       const listConcerns = watchKernelLog(false);
       const before = readAll(maps);
-      await sendFrames(c.host, UNDERLAY_DEVICE, frames);
-      await sendFrames(c.host, UNDERLAY_DEVICE, [forge(scene, { payload: probe('the last') })]);
+      sendFrames(c.host, UNDERLAY_DEVICE, frames);
+      sendFrames(c.host, UNDERLAY_DEVICE, [forge(scene, { payload: probe('the last') })]);
       const isLast = (frame: Buffer) => frame.toString('latin1', 42) === 'the last';
       await waitFor('the last arrives', () => inPod.frames().some(isLast));
 

@@ -1,0 +1,49 @@
+/** Other network namespaces, for what this thread does there: a process that it starts takes its namespace from it. */
+import { closeSync, openSync } from 'node:fs';
+import { checked, libc } from '../src/sys/libc.ts';
+import { namespacePath } from './names.ts';
+
+/** <linux/sched.h> */
+const CLONE_NEWNET = 0x4000_0000;
+
+const setns = libc.func('int setns(int, int)') as (fd: number, type: number) => number;
+
+interface Named {
+  readonly namespace: string;
+}
+
+/** Puts this thread, and the children that it starts, into another network namespace for good. */
+export function moveInto(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    checked(`setns ${path}`, setns(fd, CLONE_NEWNET));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The same until the result is disposed. */
+export function enterNamespace({ namespace }: Named): Disposable {
+  const home = openSync('/proc/thread-self/ns/net', 'r');
+  try {
+    moveInto(namespacePath(namespace));
+  } catch (error) {
+    closeSync(home);
+    throw error;
+  }
+  return {
+    [Symbol.dispose]() {
+      checked('setns', setns(home, CLONE_NEWNET));
+      closeSync(home);
+    },
+  };
+}
+
+/**
+ * Runs `look` inside another network namespace, in this thread and therefore without anything asynchronous: commands
+ * that it runs are children of this thread, and are in that namespace too. Cheaper than a process.
+ */
+export function inNamespace<T>(namespace: Named, look: () => T): T {
+  using _ = enterNamespace(namespace);
+  return look();
+}
