@@ -30,7 +30,7 @@ export interface JoinReport {
   readonly mtu: number;
   readonly backend: string;
   readonly mode: Mode;
-  /** Why the programs cannot be loaded, so that it is kernel mode; null: they can, or nobody asked for them. */
+  /** Why it is kernel or user mode: what cannot be had here; null: nothing, or the mode was asked for. */
   readonly modeReason: string | null;
   /** ISO 8601; null for a reservation, which never ends. */
   readonly leaseExpires: string | null;

@@ -73,7 +73,7 @@ async function candidatesOf(
   }
   if (best !== undefined) return { wanted: [best], doubt: null };
   if (present !== null) {
-    const doubt = `there is no default route any more: the tunnel stays on ${present}, and reaches what else there is a route to`;
+    const doubt = `there is no default route any more: ${present} stays the underlay, and reaches what else there is a route to`;
     return { wanted: [present], doubt };
   }
   throw new TartanError(

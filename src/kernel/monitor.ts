@@ -13,7 +13,7 @@ import {
   type NewsSocket,
   openNewsSocket,
 } from '../sys/news_socket.ts';
-import { whenReadable } from '../sys/readable.ts';
+import { type Rests, whenReadable } from '../sys/readable.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE } from '../sys/socket.ts';
 import type { HostChange, HostNewsOptions, WatchHost } from './contract.ts';
 import { readFilterNews } from './filter_news.ts';
@@ -37,8 +37,11 @@ const SKIP_STATISTICS = 8;
 /** One change is told of in several messages, and many things are changed in several steps. */
 const SETTLING_MS = 50;
 
-/** A thousand interfaces that come one by one shall not wake the process for each of their messages. */
-const READING_REST_MS = 50;
+/**
+ * A thousand interfaces that come one by one shall not wake the process for each of their messages. The longest rest and
+ * the pace of looks together stay within the 2 s in which the host is back in step.
+ */
+const READING_RESTS: Rests = { leastMs: 50, mostMs: 400, muchIs: 64 };
 
 /** bpffs tells nobody, and a link that is detached neither. */
 const PINS_INTERVAL_MS = 500;
@@ -133,12 +136,15 @@ interface Listener {
 
 function listen(socket: NewsSocket, fail: Fail, listener: Listener): Disposable {
   const receive = () => {
+    let read = 0;
     const hasLost = socket.receive((datagram) => {
+      read += 1;
       for (const message of messagesOf(datagram)) listener.message(message);
     });
     if (hasLost) listener.lost();
+    return read;
   };
-  const reading = whenReadable(socket.fd, receive, fail, READING_REST_MS);
+  const reading = whenReadable(socket.fd, receive, fail, READING_RESTS);
   return {
     [Symbol.dispose]() {
       reading[Symbol.dispose]();

@@ -177,7 +177,7 @@ function requireAddress(link: Link, observed: readonly ObservedLink[]): void {
   if (other?.kind !== 'foreign') return;
   throw new TartanError(
     'DEVICE_FOREIGN',
-    `${link.name} cannot have the packets in packets that come to ${address}: ${other.name} has them (${other.detail})`,
+    `${link.name} cannot have the IP-in-IP packets that come to ${address}: ${other.name} has them (${other.detail})`,
     other.network === null
       ? `Remove ${other.name} (\`ip link delete ${other.name}\`) if nothing needs it, or give --dataplane bpf or user.`
       : 'Give one of the two networks --dataplane bpf or user: a host has one udp network in kernel mode.',
