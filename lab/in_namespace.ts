@@ -7,6 +7,7 @@ import { namespacePath } from './names.ts';
 const CLONE_NEWNET = 0x4000_0000;
 
 const setns = libc.func('int setns(int, int)') as (fd: number, type: number) => number;
+const unshare = libc.func('int unshare(int)') as (flags: number) => number;
 
 interface Named {
   readonly namespace: string;
@@ -24,9 +25,18 @@ export function moveInto(path: string): void {
 
 /** The same until the result is disposed. */
 export function enterNamespace({ namespace }: Named): Disposable {
+  return awayFromHome(() => moveInto(namespacePath(namespace)));
+}
+
+/** Puts this thread into a new one without a name until the result is disposed: gone with the process, whatever ends it. */
+export function enterNewNamespace(): Disposable {
+  return awayFromHome(() => void checked('unshare', unshare(CLONE_NEWNET)));
+}
+
+function awayFromHome(leave: () => void): Disposable {
   const home = openSync('/proc/thread-self/ns/net', 'r');
   try {
-    moveInto(namespacePath(namespace));
+    leave();
   } catch (error) {
     closeSync(home);
     throw error;

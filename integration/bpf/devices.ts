@@ -3,6 +3,7 @@
  * and let nothing through: what a test run does not show, which device a packet goes to and its tunnel key.
  */
 import { execFileSync } from 'node:child_process';
+import { enterNewNamespace } from '../../lab/in_namespace.ts';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import { lookupElement, testRun, updateElement } from '../../src/sys/bpf.ts';
 import type { Hook } from '../../src/sys/bpf_links.ts';
@@ -10,7 +11,6 @@ import { indexOfInterface, nameOfInterface } from '../../src/sys/interfaces.ts';
 import { createClsact, putFilter } from '../../src/sys/tc.ts';
 import { compileAndLoad } from './compile.ts';
 import { encodeContext } from './context.ts';
-import { enterNewNamespace } from './namespace.ts';
 import { loadPrograms, type Programs } from './programs.ts';
 import { SETTINGS } from './scene.ts';
 

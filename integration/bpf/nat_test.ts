@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
+import { enterNewNamespace } from '../../lab/in_namespace.ts';
 import { assertHandedOn } from './expect.ts';
-import { enterNewNamespace } from './namespace.ts';
 import { PROTOCOL, udp } from './packets.ts';
 import { loadPrograms, missing, type Programs } from './programs.ts';
 import { ENDPOINT, fromPod, OWN_POD, received, SETTINGS, udpPayload } from './scene.ts';
