@@ -1,6 +1,4 @@
 /** FOU, which carries udp in kernel mode: its ports, its device's offloads, and whether the kernel has it at all. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { messageOf, TartanError } from '../errors.ts';
 import type { FouPort } from '../plan/fou.ts';
 import type { FouLink } from '../plan/links.ts';
@@ -8,6 +6,7 @@ import { hasOffload, setOffload } from '../sys/ethtool.ts';
 import { SystemError } from '../sys/libc.ts';
 import { openUdp } from '../sys/udp.ts';
 import { readJson } from './iproute.ts';
+import { loadModule, runShell } from './modules.ts';
 
 /** What is read of `ip -json fou show`. */
 interface IpFou {
@@ -98,13 +97,8 @@ export async function probeFou(wanted: FouPort): Promise<TartanError | null> {
 
 /** The kernel loads the module ipip by itself, and this one does not. */
 async function loadAndRead(): Promise<IpFou[]> {
-  await runShell(['sh', '-c'], 'modprobe fou').catch(() => {});
+  await loadModule('fou');
   return await readPorts();
-}
-
-/** Finds what an administrator's PATH has, too. */
-async function runShell([command = 'sh', ...argv]: readonly string[], script: string) {
-  await promisify(execFile)(command, [...argv, `PATH=$PATH:/usr/sbin:/sbin\n${script}`]);
 }
 
 function findOccupant({ address, port }: FouPort, ports: readonly IpFou[]): TartanError | null {

@@ -2,11 +2,12 @@
 import { open } from 'node:fs/promises';
 import { messageOf, TartanError } from '../errors.ts';
 import { CLONE_DEVICE } from '../sys/tun.ts';
+import { loadModule } from './modules.ts';
 
-/** Opening it has the kernel load its module, where the file is there. */
+/** Without udev the file is there only once the module is loaded. */
 export async function probeTun(): Promise<TartanError | null> {
   try {
-    await (await open(CLONE_DEVICE, 'r+')).close();
+    await tryTun().catch(() => loadModule('tun').then(tryTun));
     return null;
   } catch (cause) {
     return new TartanError(
@@ -16,4 +17,8 @@ export async function probeTun(): Promise<TartanError | null> {
       { cause },
     );
   }
+}
+
+async function tryTun(): Promise<void> {
+  await (await open(CLONE_DEVICE, 'r+')).close();
 }
