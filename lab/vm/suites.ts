@@ -17,8 +17,6 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
     'host_gw_mixed_test.ts has a host of flannel too, and a peer is nothing but a route',
   'integration/fastpath/host_gw_endpoint_test.ts': 'the same command as in endpoint_test.ts',
   'integration/fastpath/udp_endpoint_test.ts': 'the same command as in endpoint_test.ts',
-  'integration/hostgw/member_test.ts':
-    'commands, and what they say; routes_test.ts has what is in force',
 };
 
 /** Of folders that are about other things as well; short. */
@@ -37,7 +35,7 @@ const SINGLE = [
  * and for these of the other backends.
  */
 const UNUSUAL =
-  /^integration\/((dataplane|fastpath|security)\/(udp|host_gw|user_mode)_|fastpath\/(switch|endpoint)_|udp\/|hostgw\/routes_)/;
+  /^integration\/((dataplane|fastpath|security)\/(udp|host_gw|user_mode)_|fastpath\/(switch|endpoint)_|udp\/|hostgw\/(routes|member)_)/;
 const USUAL_OF_OTHERS = ['udp_fast_path', 'udp_kernel_mode', 'host_gw_fast_path'].map(
   (name) => `integration/dataplane/${name}_test.ts`,
 );

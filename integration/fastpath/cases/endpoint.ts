@@ -5,7 +5,6 @@ import { after, before, describe, it } from 'node:test';
 import type { Host } from '../../../lab/host.ts';
 import { inNamespace } from '../../../lab/in_namespace.ts';
 import { createLab, joinAll } from '../../../lab/lab.ts';
-import { PATIENCE } from '../../../lab/patience.ts';
 import { attachPods, hostDevice } from '../../../lab/pod.ts';
 import { waitFor } from '../../../lab/ready.ts';
 import { ping, waitForPing } from '../../../lab/traffic.ts';
@@ -22,7 +21,7 @@ import { startWatch } from '../../lifecycle/watching.ts';
 import { addEndpoints, endpoint } from '../network.ts';
 
 /** On a bridge. */
-const PODS = PATIENCE === 1 ? 12 : 4;
+const PODS = 12;
 
 const skip = await missing();
 
