@@ -9,8 +9,14 @@ import type { LeaseStore, Snapshot } from '../store/contract.ts';
 import { type Clocks, type Moment, readClocks } from './clocks.ts';
 import { isDue, LEASE_TTL_SECONDS } from './renewal.ts';
 
-/** Each lost race doubles the window: after 12, 400,000 candidates, more than any network has nodes. */
 const ATTEMPTS = 12;
+
+/**
+ * Of a thousand nodes that begin at once nine hundred lose the race for the first hundred subnets. Each lost race widens
+ * the window so much, to more candidates than any network has nodes.
+ */
+const WIDENING = 8;
+const WIDEST_WINDOW = 400_000;
 
 export interface LeaseRequest extends Newcomer {
   readonly store: LeaseStore;
@@ -104,7 +110,7 @@ export async function planLease(
 }
 
 /**
- * Takes, takes over, renews or keeps a lease. Whoever loses a race lists again and picks among twice as many.
+ * Takes, takes over, renews or keeps a lease. Whoever loses a race lists again and picks among eight times as many.
  * @param plan what was decided already, for the first attempt
  * @throws TartanError `OUT_OF_SUBNETS`; `BUSY` after too many lost races
  */
@@ -114,7 +120,10 @@ export async function acquireLease(
 ): Promise<AcquiredLease> {
   let next = plan;
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    next ??= await planLease(request, CANDIDATE_WINDOW * 2 ** attempt);
+    next ??= await planLease(
+      request,
+      Math.min(CANDIDATE_WINDOW * WIDENING ** attempt, WIDEST_WINDOW),
+    );
     if (next.action !== 'keep') await request.announce?.(next.subnet, next.attributes);
     const lease = await carryOut(request.store, next);
     const learnt = next.action === 'keep' ? next.learnt : readClocks(request.clocks);

@@ -100,6 +100,16 @@ test('whoever loses the race picks again', async () => {
   assert.equal(snapshot.leases.length, 4);
 });
 
+test('each lost race widens the window of candidates', async () => {
+  await using host = await testHost();
+  const config = parseConfig('{"Network":"10.0.0.0/8"}');
+  const race = contested(host.store, 5);
+  const limits: number[] = [];
+  const random = (limit: number) => limits.push(limit) && 0;
+  await acquireLease(requestOf(host, { config, store: race.store, random }));
+  assert.deepEqual(limits, [100, 800, 6_400, 51_200, 65_531, 65_530]);
+});
+
 test('but not for ever', async () => {
   await using host = await testHost();
   const race = contested(host.store, Number.POSITIVE_INFINITY);
