@@ -17,8 +17,11 @@ const WAKES_PER_SECOND = 10;
 /** The first rests of a storm are short ones. */
 const FIRST_WAKES = 40;
 
-/** As much as the same time without a storm and the mending of one thing, this many times. */
-const STORM_COSTS = 2;
+/**
+ * As much as the same time without a storm and the mending of one thing, this many times: what a wake costs differs as
+ * much from one second to the next. Half a millisecond more for each message would be too much.
+ */
+const STORM_COSTS = 4;
 
 /** How long it is watched without any storm, for what it does then. */
 const CALM_MS = 5000;
