@@ -11,7 +11,7 @@ import { looksOf, startHourly } from './host_changes.ts';
 import { hostsOf, initConfig, join } from './support.ts';
 import type { Watching } from './watching.ts';
 
-/** A rest of 400 ms between readings, the look at the pins twice a second, Node's own housekeeping; doubled. */
+/** A rest of 400 ms between readings, the look at the pins, Node's own housekeeping; doubled. */
 const WAKES_PER_SECOND = 10;
 
 /** The first rests of a storm are short ones. */

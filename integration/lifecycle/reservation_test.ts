@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
+import type { JoinReport } from '../../src/agent/join.ts';
 import type { ReleaseReport, ReservationReport } from '../../src/agent/lease.ts';
 import type { LeaseList } from '../../src/agent/lease_rows.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -81,6 +82,37 @@ for (const store of ['file', 'etcd'] as const) {
       assert.deepEqual([gone.changed, gone.leaseExpires], [true, null]);
       assert.equal((await storedLeases(lab)).length, 1);
     });
+
+    for (const [backend, dataplane] of [
+      ['vxlan', 'bpf'],
+      ['vxlan', 'kernel'],
+      ['udp', 'user'],
+      ['host-gw', 'bpf'],
+    ] as const) {
+      it(`made for a host that has joined: taken up in ${backend}, --dataplane ${dataplane}`, async () => {
+        const lab = await labOf({ hosts: 2, store });
+        const [a, b] = hostsOf(lab);
+        await initConfig(lab, { Network: '10.5.0.0/16', Backend: { Type: backend } });
+        const takeUp = async (host: Host) =>
+          JSON.parse((await host.tartan(['join', '--dataplane', dataplane])).stdout) as JoinReport;
+        const former = await takeUp(a);
+        await takeUp(b);
+        await using watching = await startWatch(a, ['--dataplane', dataplane]);
+        const { stderr } = await b.tartan(['lease', 'reserve', SUBNET, a.address]);
+        assert.match(stderr, new RegExp(`${former.subnet} is its lease now`));
+        // What its own watch is told of next, it has heard after the reservation.
+        await lease(b, 'reserve', '10.5.53.0/24', '192.168.77.99');
+        if (backend !== 'vxlan') await watching.event('added');
+        await watching.running.stop();
+        const told = watching.events().filter(({ type }) => type === 'error');
+        assert.deepEqual(told, []);
+        const now = await takeUp(a);
+        assert.deepEqual([now.subnet, now.formerSubnet], [SUBNET, former.subnet]);
+        assert.equal((await takeUp(a)).changed, false);
+        const report = await teardown(a);
+        assert.equal(report.leaseRemoved, backend === 'vxlan');
+      });
+    }
 
     it('refused, naming what is in the way, and nothing is changed', async () => {
       const lab = await labOf({ hosts: 2, store });

@@ -1,4 +1,5 @@
 import type { Lease } from '../lease/lease.ts';
+import { isOfHost } from '../lease/ownership.ts';
 import { formatPrefix, type Prefix, prefixesEqual } from '../net/prefix.ts';
 import { holderOf, leaseLost } from './renewal.ts';
 
@@ -73,10 +74,17 @@ export function leaseDetail({ subnet, attributes }: Lease): EventDetail {
   return { subnet: formatPrefix(subnet), publicIp: attributes.publicIp };
 }
 
-/** What `acquired` says: if the subnet is another now, also who has the former one. */
+/** What `acquired` says: if the subnet is another now, also what has become of the former one. */
 export function acquiredDetail(lease: Lease, former: Prefix, leases: Iterable<Lease>): EventDetail {
   const detail = leaseDetail(lease);
   if (prefixesEqual(lease.subnet, former)) return detail;
-  const { message } = leaseLost(former, holderOf(leases, former));
-  return { ...detail, formerSubnet: formatPrefix(former), message };
+  const message = whyLost(lease, former, leases);
+  return { ...detail, formerSubnet: formatPrefix(former), ...(message !== null && { message }) };
+}
+
+/** Why a former lease of this host is no more; null: there it is, beside the one that the host has taken. */
+export function whyLost(own: Lease, former: Prefix, leases: Iterable<Lease>): string | null {
+  const holder = holderOf(leases, former);
+  if (holder === null || !isOfHost(holder, own)) return leaseLost(former, holder).message;
+  return prefixesEqual(own.subnet, former) ? leaseLost(former, null).message : null;
 }

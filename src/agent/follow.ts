@@ -1,7 +1,7 @@
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
-import { ownsLease } from '../lease/ownership.ts';
+import { isOfHost, ownsLease } from '../lease/ownership.ts';
 import { emptyPeers, type PeerChange, type PeerTable, reducePeers } from '../lease/peers.ts';
-import { formatPrefix, prefixesEqual } from '../net/prefix.ts';
+import { formatPrefix } from '../net/prefix.ts';
 import type { LeaseStore, Snapshot } from '../store/contract.ts';
 
 /** What is known of the store, and what the kernel does not know yet. */
@@ -75,7 +75,7 @@ export function follow(
       if (snapshot.revision > table.revision) take({ type: 'snapshot', snapshot });
     },
     takeChanges(own) {
-      const taken = changes.filter(({ lease }) => !prefixesEqual(lease.subnet, own.subnet));
+      const taken = changes.filter(({ lease }) => !isOfHost(lease, own));
       changes = [];
       return taken;
     },

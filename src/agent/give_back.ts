@@ -5,6 +5,22 @@ import { leaveReservation } from './leave_reservation.ts';
 import { identityOf } from './renew.ts';
 import type { HostState, Identification } from './state_file.ts';
 
+/**
+ * Gives back what else the host has: a lease that it left for a reservation, say. Only by its MAC: where leases have
+ * none, another host with its PublicIP might be meant.
+ * @returns whether it did
+ */
+export async function giveBackOthers(store: LeaseStore, host: Identification): Promise<boolean> {
+  if (host.vtepMac === null) return false;
+  let removed = false;
+  const { leases } = await store.list();
+  for (const lease of leases) {
+    if (lease.expiresAt === 'never' || !ownsLease(lease, identityOf(host))) continue;
+    removed = (await store.remove(lease)) || removed;
+  }
+  return removed;
+}
+
 /** Gives a lease back, if it still is this host's and no reservation. @returns whether it did */
 export async function giveBackLease(
   store: LeaseStore,

@@ -1,5 +1,6 @@
 import type { Mode } from '../backend/contract.ts';
 import type { Lease } from '../lease/lease.ts';
+import { isOfHost } from '../lease/ownership.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import type { Op } from '../plan/op.ts';
 import { type LeasePlan, planLease } from './acquire.ts';
@@ -113,7 +114,8 @@ async function tellOfChange(
   if (change === null) return;
   const { former } = change;
   const holder = holderOf(snapshot.leases, former);
-  const why = holder === null ? '' : `: ${leaseLost(former, holder).message}`;
+  const isOthers = holder !== null && !isOfHost(holder, lease);
+  const why = isOthers ? `: ${leaseLost(former, holder).message}` : '';
   log.warn(
     `the subnet of this host is ${formatPrefix(lease.subnet)}, no longer ${formatPrefix(former)}${why}`,
   );

@@ -1,6 +1,6 @@
 import type { Decision } from '../backend/contract.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
-import { ownsLease } from '../lease/ownership.ts';
+import { isOfHost, ownsLease } from '../lease/ownership.ts';
 import { type PeerChange, sameAttributes } from '../lease/peers.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import type { Moment } from './clocks.ts';
@@ -153,7 +153,10 @@ export async function syncPeers(member: Member): Promise<void> {
   member.inForce = following.table().leases;
   const desired = desireNow(member);
   await converger.converge(desired);
-  for (const { type, lease } of pending.splice(0)) herald.tell(type, leaseDetail(lease));
+  // Of what came while there was no lease, one may be this host's now.
+  for (const { type, lease } of pending.splice(0)) {
+    if (!isOfHost(lease, own)) herald.tell(type, leaseDetail(lease));
+  }
   if (!member.resynced) return;
   member.resynced = false;
   herald.tell('synced', { message: `${desired.reached} peers` });

@@ -1,7 +1,7 @@
 import type { Decision } from '../backend/contract.ts';
 import { tunnelPort } from '../lease/config.ts';
 import type { Lease, LeaseAttributes, RejectedKey } from '../lease/lease.ts';
-import { type Remembered, rememberAttempt, rivalsOf } from '../lease/ownership.ts';
+import { isOfHost, type Remembered, rememberAttempt, rivalsOf } from '../lease/ownership.ts';
 import { formatSubnetEnv, type SubnetEnv } from '../lease/subnet_env.ts';
 import { formatPrefix, type Prefix, prefixesEqual } from '../net/prefix.ts';
 import { type AcquiredLease, acquireLease, type LeasePlan } from './acquire.ts';
@@ -17,10 +17,10 @@ import type { SubnetChange } from './subnet_change.ts';
 import { leaseRequest, offerOf, type Survey } from './survey.ts';
 import type { MemberSettings, World } from './world.ts';
 
-/** Everybody's leases but one. */
-export function peersOf(leases: Iterable<Lease>, own: Lease): Lease[] {
+/** The leases of other nodes: a host may have another one beside its own, a former one or a reservation. */
+function peersOf(leases: Iterable<Lease>, own: Lease): Lease[] {
   const peers: Lease[] = [];
-  for (const lease of leases) if (!prefixesEqual(lease.subnet, own.subnet)) peers.push(lease);
+  for (const lease of leases) if (!isOfHost(lease, own)) peers.push(lease);
   return peers;
 }
 

@@ -1,11 +1,10 @@
 import { parsePrefix, prefixesEqual } from '../net/prefix.ts';
 import { createConverger } from './converge.ts';
 import { chooseDataplane } from './dataplane.ts';
-import { acquiredDetail, createHerald, leaseDetail } from './events.ts';
+import { acquiredDetail, createHerald, leaseDetail, whyLost } from './events.ts';
 import { keepInStep } from './keep_in_step.ts';
 import { withLock } from './lock.ts';
 import { requireJoined } from './renew.ts';
-import { holderOf, leaseLost } from './renewal.ts';
 import { settle } from './settle.ts';
 import {
   type HostState,
@@ -51,8 +50,8 @@ async function start(world: WatchWorld, settings: WatchSettings, state: HostStat
   const { subnet, publicIp } = state;
   const former = parsePrefix(subnet);
   if (action === 'create') {
-    const { message } = leaseLost(former, holderOf(settled.snapshot.leases, former));
-    herald.tell('lost', { subnet, publicIp, message });
+    const message = whyLost(lease, former, settled.snapshot.leases);
+    herald.tell('lost', { subnet, publicIp, ...(message !== null && { message }) });
   }
   if (action === 'create' || !prefixesEqual(lease.subnet, former)) {
     herald.tell('acquired', acquiredDetail(lease, former, settled.snapshot.leases));

@@ -44,7 +44,7 @@ const SETTLING_MS = 50;
 const READING_RESTS: Rests = { leastMs: 50, mostMs: 400, muchIs: 64 };
 
 /** bpffs tells nobody, and a link that is detached neither. */
-const PINS_INTERVAL_MS = 500;
+const PINS_INTERVAL_MS = 1000;
 
 export interface MonitorSite {
   readonly network: string;

@@ -17,6 +17,11 @@ export function ownsLease({ attributes }: Lease, { publicIp, vxlan }: Identity):
   return vxlan === undefined || attributes.vxlan?.vtepMac === vxlan.vtepMac;
 }
 
+/** Whether the lease is the node's, this one or another that it has beside it. */
+export function isOfHost(lease: Lease, own: Lease): boolean {
+  return prefixesEqual(lease.subnet, own.subnet) || ownsLease(lease, own.attributes);
+}
+
 /** What a node is, or was, in its lease. */
 export interface FormerSelf {
   readonly subnet: Prefix;

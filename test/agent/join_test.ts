@@ -4,10 +4,11 @@ import { dirname, join as joinPath } from 'node:path';
 import { test } from 'node:test';
 import { join, previewJoin } from '../../src/agent/join.ts';
 import { readState, statePath, writeState } from '../../src/agent/state_file.ts';
+import { teardown } from '../../src/agent/teardown.ts';
 import { TartanError } from '../../src/errors.ts';
-import { parsePrefix } from '../../src/net/prefix.ts';
+import { formatPrefix, parsePrefix } from '../../src/net/prefix.ts';
 import { lockFile } from '../../src/sys/flock.ts';
-import { hostOf, interfaceOf, type TestHost, testHost, vxlanAttributes } from './world.ts';
+import { EMPTY, hostOf, interfaceOf, type TestHost, testHost, vxlanAttributes } from './world.ts';
 
 const pathOf = ({ settings }: TestHost) => statePath(settings.stateDir, settings.network);
 
@@ -56,6 +57,27 @@ test('counts the peers that it reaches, and warns of what is no lease', async ()
   assert.deepEqual(write && 'peers' in write && write.peers, [
     { subnet: '10.5.200.0/24', publicIp: '192.168.64.8', mac: '02:00:00:00:00:08' },
   ]);
+});
+
+test('a lease that is left for a reservation is no peer, nor another node’s; teardown gives it back', async () => {
+  const device = { name: 'flannel.1', kind: 'vxlan', mac: '02:00:00:00:00:03', mtu: 1450 } as const;
+  const links = [{ ...device, port: 8472, vni: 1, gbp: false, up: true }];
+  await using host = await testHost({}, { ...EMPTY, links });
+  const { subnet: former } = await join(host.world, host.settings);
+  const reserved = former === '10.5.7.0/24' ? '10.5.8.0/24' : '10.5.7.0/24';
+  const bare = { publicIp: '192.168.64.3', publicIpv6: null, backendType: '' };
+  await host.store.create(parsePrefix(reserved), bare, 'never');
+  const report = await join(host.world, host.settings);
+  assert.deepEqual([report.subnet, report.peers, report.formerSubnet], [reserved, 0, former]);
+  assert.deepEqual(host.warnings, [`the subnet of this host is ${reserved}, no longer ${former}`]);
+  const world = { ...host.world, openStore: async () => host.store };
+  const { leaseRemoved } = await teardown(world, { ...host.settings, keepLease: false });
+  assert.equal(leaseRemoved, true);
+  const { leases } = await host.store.list();
+  assert.deepEqual(
+    leases.map((lease) => [formatPrefix(lease.subnet), lease.expiresAt, lease.attributes]),
+    [[reserved, 'never', bare]],
+  );
 });
 
 test('a dry run shows the same steps and changes nothing, neither here nor in the store', async () => {

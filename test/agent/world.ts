@@ -14,7 +14,8 @@ import { openFileStore } from '../../src/store/file.ts';
 
 export const CONFIG = '{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}}';
 
-const EMPTY: ObservedState = {
+/** A kernel in which nothing of tartan's stands. */
+export const EMPTY: ObservedState = {
   links: [],
   addresses: [],
   routes: [],
@@ -102,11 +103,14 @@ export interface TestHost extends AsyncDisposable {
 }
 
 /** A host with one interface, `eth0`, and a store that holds CONFIG. */
-export async function testHost(changes: Partial<World> = {}): Promise<TestHost> {
+export async function testHost(
+  changes: Partial<World> = {},
+  observed: ObservedState = EMPTY,
+): Promise<TestHost> {
   const folder = await mkdtemp(join(tmpdir(), 'tartan-test-'));
   const store = await openFileStore({ path: join(folder, 'net.db') });
   await store.writeConfig(CONFIG, null);
-  const kernel = recordingKernel();
+  const kernel = recordingKernel(observed);
   const controller = new AbortController();
   const warnings: string[] = [];
   const log: Log = {
