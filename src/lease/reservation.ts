@@ -1,7 +1,13 @@
 /** Reservations: subnets that are kept for a node for ever, as a subnet key without TTL (flannel's own way). */
 import { TartanError } from '../errors.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
-import { formatPrefix, type Prefix, prefixesEqual, prefixesOverlap } from '../net/prefix.ts';
+import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
+import {
+  formatPrefix,
+  type Prefix,
+  prefixContains,
+  prefixesEqual,
+  prefixesOverlap,
+} from '../net/prefix.ts';
 import { LONGEST_SUBNET, leaseFits } from './allocate.ts';
 import { claimedSubnet } from './codec.ts';
 import type { NetworkConfig } from './config.ts';
@@ -25,12 +31,13 @@ export type ReservationPlan =
 
 /**
  * Decides what to do to reserve a subnet.
- * @throws TartanError `USAGE` for a subnet that the network cannot have, `LEASE_TAKEN` naming who has it,
- * `LEASE_MISSING` if it is to be reserved for its holder and has none
+ * @throws TartanError `USAGE` for a subnet that the network cannot have or a PublicIP within it, `LEASE_TAKEN` naming
+ * who has it, `LEASE_MISSING` if it is to be reserved for its holder and has none
  */
 export function planReservation(request: ReservationRequest): ReservationPlan {
   const { config, leases, subnet, publicIp } = request;
   requireReservable(config, subnet);
+  if (publicIp !== null) requireOutside(config, publicIp);
   const holder = leases.find((lease) => prefixesEqual(lease.subnet, subnet));
   if (holder === undefined) {
     requireFree(request);
@@ -123,6 +130,16 @@ function requireReservable(config: NetworkConfig, subnet: Prefix): void {
     'USAGE',
     `${name} is not in the network ${formatPrefix(network)}`,
     `Give a subnet of the network, such as ${formatIpv4(config.subnetMin)}/${config.subnetLength}.`,
+  );
+}
+
+/** A pod's address is easily given in the place of its host's. */
+function requireOutside({ network }: NetworkConfig, publicIp: string): void {
+  if (!prefixContains(network, parseIpv4(publicIp))) return;
+  throw new TartanError(
+    'USAGE',
+    `no host can have the PublicIP ${publicIp}: it lies in the overlay, ${formatPrefix(network)}`,
+    'Give the address by which the other hosts reach this one, on the underlay.',
   );
 }
 

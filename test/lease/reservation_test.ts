@@ -53,6 +53,11 @@ test('so is one that the config does not hand out by itself, as a host may keep 
   }
 });
 
+test('for an address in the overlay is wrong use', () => {
+  const rest = { publicIp: '10.5.52.1' };
+  assertRefused('USAGE', /PublicIP 10\.5\.52\.1: it lies in the overlay/, '10.5.52.0/24', rest);
+});
+
 test('one that no host could keep is wrong use', () => {
   assertRefused('USAGE', /10\.9\.1\.0\/24 is not in the network 10\.5\.0\.0\/16/, '10.9.1.0/24');
   assertRefused('USAGE', /10\.5\.0\.0\/16.*length is 16/, '10.5.0.0/16');
