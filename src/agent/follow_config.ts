@@ -21,16 +21,25 @@ export interface ConfigFollowing {
  */
 export async function followConfig(following: ConfigFollowing): Promise<void> {
   const { store, log, intervalMs, signal } = following;
-  let seen: string | null = null;
+  /** null: there was none; undefined: not looked at yet. */
+  let seen: string | null | undefined;
   while (!signal.aborted) {
     await pause(intervalMs, undefined, { signal, ref: false }).catch(() => {});
     if (signal.aborted) return;
     // Whoever follows the leases tells of a store that is away.
-    const stored = await store.readConfig().catch(() => null);
-    if (stored === null || stored.text === seen) continue;
-    seen = stored.text;
+    const stored = await store.readConfig().catch(() => undefined);
+    if (stored === undefined) continue;
+    const text = stored?.text ?? null;
+    if (text === seen) continue;
+    seen = text;
+    if (text === null) {
+      log.warn(
+        'the network config is gone from the store: this host keeps its lease, and nobody can take one; write it again with `tartan init-config`',
+      );
+      continue;
+    }
     try {
-      consider(parseConfig(stored.text), following);
+      consider(parseConfig(text), following);
     } catch (error) {
       log.warn(`the network config has changed and is not taken up: ${messageOf(error)}`);
     }
