@@ -82,7 +82,7 @@ test: setup ok tools vm-kernel ## everything: ok, integration tests in namespace
 test-kernel: setup tools $(TEST_TOOLS) vm-kernel ## what loads programs or speaks to the kernel, on another kernel, emulated: ALL=1 for every backend (root)
 	@$(NODE) lab/vm/test_kernel.ts
 
-model: ## how nodes take and keep leases, with everything that can happen in between: minutes
+model: ## how nodes take and keep leases, with everything that can happen in between: hours
 	@scripts/setup.sh modules
 	@$(NODE) --test --test-reporter=spec test/model/large.ts
 

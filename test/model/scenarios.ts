@@ -67,7 +67,7 @@ export const SCENARIOS = {
   },
 } satisfies Record<string, Scenario>;
 
-/** Minutes: `make model`. */
+/** Hours: `make model`. */
 export const LARGE: readonly Scenario[] = [
   {
     name: 'cut off and back, with replies lost',
