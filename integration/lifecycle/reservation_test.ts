@@ -22,6 +22,9 @@ import { startWatch } from './watching.ts';
 const NO_ETCD = lacks('etcd', 'etcdctl');
 const SUBNET = '10.5.52.0/24';
 
+/** Not among the first hundred, of which hosts that join take one. */
+const [BEYOND, BESIDE] = ['10.5.152.0/24', '10.5.153.0/24'];
+
 async function lease<T>(host: Host, ...words: readonly string[]): Promise<T> {
   return parseReport<T>(await host.tartan(['lease', ...words]));
 }
@@ -98,16 +101,16 @@ for (const store of ['file', 'etcd'] as const) {
         const former = await takeUp(a);
         await takeUp(b);
         await using watching = await startWatch(a, ['--dataplane', dataplane]);
-        const { stderr } = await b.tartan(['lease', 'reserve', SUBNET, a.address]);
+        const { stderr } = await b.tartan(['lease', 'reserve', BEYOND, a.address]);
         assert.match(stderr, new RegExp(`${former.subnet} is its lease now`));
         // What its own watch is told of next, it has heard after the reservation.
-        await lease(b, 'reserve', '10.5.53.0/24', '192.168.77.99');
+        await lease(b, 'reserve', BESIDE, '192.168.77.99');
         if (backend !== 'vxlan') await watching.event('added');
         await watching.running.stop();
         const told = watching.events().filter(({ type }) => type === 'error');
         assert.deepEqual(told, []);
         const now = await takeUp(a);
-        assert.deepEqual([now.subnet, now.formerSubnet], [SUBNET, former.subnet]);
+        assert.deepEqual([now.subnet, now.formerSubnet], [BEYOND, former.subnet]);
         assert.equal((await takeUp(a)).changed, false);
         const report = await teardown(a);
         assert.equal(report.leaseRemoved, backend === 'vxlan');
