@@ -107,7 +107,9 @@ export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
         }
       }
     }
-    throw etcdUnavailable(description, failure ?? new Error('no endpoint listens'));
+    const reason =
+      performance.now() < giveUpAt ? 'no endpoint listens' : 'it does not answer in time';
+    throw etcdUnavailable(description, failure ?? new Error(reason));
   }
 
   async function pickMember(silent: ReadonlySet<Member>, giveUpAt: number): Promise<Member | null> {
