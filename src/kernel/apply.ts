@@ -5,7 +5,7 @@ import { removeEndpoints, writeEndpoints } from '../bpf/endpoint_map.ts';
 import { loadGeneration, openMaps } from '../bpf/generation.ts';
 import type { Objects } from '../bpf/object_file.ts';
 import type { OpenMaps } from '../bpf/open_map.ts';
-import { removePeers, writePeers } from '../bpf/peer_maps.ts';
+import { removePeers, settleSources, writePeers } from '../bpf/peer_maps.ts';
 import {
   claimPins,
   type Pins,
@@ -18,6 +18,7 @@ import { type DeviceIndexes, writeSettings } from '../bpf/settings.ts';
 import type { Attachment } from '../plan/dataplane.ts';
 import type { Op } from '../plan/op.ts';
 import type { Address, Route } from '../plan/routes.ts';
+import { addVni, deleteVni } from '../sys/rtnetlink/vnis.ts';
 import { removeFilter, writeFilter } from './filter.ts';
 import { addFou, removeFou, tuneFou } from './fou.ts';
 import { runBatch } from './iproute.ts';
@@ -42,7 +43,7 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
   const { pins, bpffs, devices } = site;
   switch (op.op) {
     case 'link.add':
-      await runBatch('ip', addLink(site.network, op.link));
+      await addLink(site.network, op.link);
       if (op.link.kind === 'pair') tunePair(op.link.name, op.link.far);
       if (op.link.kind === 'fou') tuneFou(op.link.name);
       return;
@@ -53,9 +54,9 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
       if (!op.tuned) return;
       return op.far === undefined ? tuneFou(op.name) : tunePair(op.name, op.far);
     case 'vni.add':
-      return runBatch('bridge', [`vni add dev ${op.device} vni ${op.vni}`]);
+      return addVni(requireDevice(devices, op.device), op.vni);
     case 'vni.remove':
-      return runBatch('bridge', [`vni delete dev ${op.device} vni ${op.vni}`]);
+      return deleteVni(requireDevice(devices, op.device), op.vni);
     case 'fou.add':
       return runBatch('ip', addFou(op.fou));
     case 'fou.remove':
@@ -115,6 +116,8 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
       return withMaps(pins, op.generation, (maps) => writePeers(maps, op.peers));
     case 'peers.remove':
       return withMaps(pins, op.generation, (maps) => removePeers(maps, op.subnets));
+    case 'sources.settle':
+      return withMaps(pins, op.generation, settleSources);
     case 'endpoints.write':
       return withMaps(pins, op.generation, (maps) => writeEndpoints(maps, op.endpoints, devices));
     case 'endpoints.remove':
@@ -139,9 +142,10 @@ function formatAddress({ device, address }: Address): string {
   return `${address} dev ${device}`;
 }
 
+/** Ours by its protocol however far the line comes: who writes a batch may be killed in the middle of it. */
 function formatRoute({ destination, via, device, onlink }: Route): string {
   const way = via === '' ? `dev ${device}` : `via ${via} dev ${device}${onlink ? ' onlink' : ''}`;
-  return `${destination} ${way} proto ${ROUTE_PROTOCOL}`;
+  return `${destination} proto ${ROUTE_PROTOCOL} ${way}`;
 }
 
 function placeOf(devices: DeviceIndexes, { program, device, hook, by }: Attachment): Place {

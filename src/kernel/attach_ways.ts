@@ -3,15 +3,8 @@ import { readLinks } from '../bpf/links.ts';
 import { type Pins, siblingsOf } from '../bpf/pins.ts';
 import { hasTcx } from '../sys/bpf_links.ts';
 import { hasNativeXdp } from '../sys/netdev.ts';
+import { readLinkRecords } from '../sys/rtnetlink/links.ts';
 import type { AttachWays, XdpWays } from './contract.ts';
-import { readJson } from './iproute.ts';
-
-/** What is read of `ip -json -details link show`. */
-interface IpLink {
-  readonly ifindex: number;
-  readonly linkinfo?: { readonly info_kind?: string };
-  readonly xdp?: { readonly prog?: { readonly id: number } };
-}
 
 export interface AttachScope {
   readonly pins: Pins;
@@ -27,15 +20,15 @@ export async function readAttachWays(
 }
 
 async function readXdpWays({ pins, programs }: AttachScope, device: string): Promise<XdpWays> {
-  const [link] = await readJson<IpLink>('ip', '-details', 'link', 'show', 'dev', device);
-  const attached = link?.xdp?.prog?.id ?? null;
+  const link = readLinkRecords().find(({ name }) => name === device);
+  const attached = link?.xdpProgram ?? null;
   const isAttachedBy = (of: Pins) =>
     readLinks(of).some(({ by, programId }) => by === 'xdp' && programId === attached);
   const isOurs = attached === null || isAttachedBy(pins);
   return {
     isBuilt: programs.includes('vxlan_strip'),
-    kind: link?.linkinfo?.info_kind ?? null,
-    native: link === undefined ? null : hasNativeXdp(link.ifindex),
+    kind: link?.kind || null,
+    native: link === undefined ? null : hasNativeXdp(link.index),
     foreignProgram: isOurs
       ? null
       : { id: attached, network: siblingsOf(pins).find(isAttachedBy)?.network ?? null },

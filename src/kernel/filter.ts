@@ -1,22 +1,14 @@
 /** The nft table of a network. An empty chain says by its name what the table was made from. */
 import { type FouPort, fouOfChain } from '../plan/fou.ts';
 import { hashFilter } from '../plan/state.ts';
-import { readNft, runNft } from './iproute.ts';
+import { SystemError } from '../sys/libc.ts';
+import { readChainNames } from '../sys/nft_chains.ts';
+import { runNft } from './iproute.ts';
 import { unfinishedName } from './links.ts';
-
-/** What is read of `nft -j list tables`. */
-interface NftTables {
-  readonly table?: { readonly family: string; readonly name: string };
-}
-
-/** What is read of `nft -j list table`. */
-interface NftChains {
-  readonly chain?: { readonly name: string };
-}
 
 const FAMILY = 'ip';
 
-/** nft 1.0.6 does not list a table's comment as JSON, but a chain's name it does. */
+/** Seen by `nft list table` too. */
 const MADE_FROM = 'made_from_';
 
 export interface ObservedFilter {
@@ -26,17 +18,25 @@ export interface ObservedFilter {
   readonly fou: readonly FouPort[];
 }
 
-export async function observeFilter(network: string): Promise<ObservedFilter> {
-  const name = tableOf(network);
-  // Where there is no nft, or none in the kernel, there is no table.
-  const tables = await readNft<NftTables>('list', 'tables', FAMILY).catch(() => []);
-  if (!tables.some(({ table }) => table?.name === name)) return { hash: null, fou: [] };
-  const items = await readNft<NftChains>('list', 'table', FAMILY, name);
-  const chains = items.flatMap(({ chain }) => (chain ? [chain.name] : []));
+export function observeFilter(network: string): ObservedFilter {
+  const chains = readNames(tableOf(network));
+  if (chains === null) return { hash: null, fou: [] };
   return {
     hash: chains.find((chain) => chain.startsWith(MADE_FROM))?.slice(MADE_FROM.length) ?? '',
     fou: chains.flatMap((chain) => fouOfChain(chain) ?? []),
   };
+}
+
+/** Where the kernel has no nftables, or does not let us look, there is no table that we could have made. */
+const NO_NFTABLES = ['EPERM', 'EACCES', 'EINVAL', 'EPROTONOSUPPORT', 'EAFNOSUPPORT', 'EOPNOTSUPP'];
+
+function readNames(table: string): string[] | null {
+  try {
+    return readChainNames(table);
+  } catch (error) {
+    if (error instanceof SystemError && NO_NFTABLES.includes(error.errno)) return null;
+    throw error;
+  }
 }
 
 /** One transaction: no packet meets a half of it. */

@@ -1,5 +1,5 @@
 /** What the kernel tells of nftables: <linux/netfilter/nfnetlink.h> and nf_tables.h. */
-import { attributeOf } from '../sys/netlink_request.ts';
+import { attributeOf, textOf } from '../sys/netlink_request.ts';
 import type { NewsMessage } from '../sys/news_socket.ts';
 import type { HostChange } from './contract.ts';
 
@@ -37,8 +37,4 @@ export function readFilterNews({ type, body }: NewsMessage, table: string): Host
     // One that goes is not told of by its type; and to look flows up that nobody NATs does no harm.
     nat: kind === NFT_MSG_NEWCHAIN && carriesIpv4 && is(NFTA_CHAIN_TYPE, 'nat'),
   };
-}
-
-function textOf(value: Buffer | undefined): string {
-  return value?.toString('latin1', 0, value.length - 1) ?? '';
 }

@@ -36,7 +36,7 @@ export async function observeFou(known: readonly FouPort[]): Promise<FouPort[]> 
 }
 
 function readPorts(): Promise<IpFou[]> {
-  return readJson<IpFou>('ip', 'fou', 'show');
+  return readJson<IpFou>('fou', 'show');
 }
 
 /** `ip -batch` lines. */

@@ -1,64 +1,56 @@
 /** What the host looks like beside our own objects. */
 import { readFile } from 'node:fs/promises';
+import { formatIpv4 } from '../net/ipv4.ts';
+import { formatPrefix, prefixOf } from '../net/prefix.ts';
 import type { HostRoute } from '../plan/routes.ts';
+import { nameOfInterface } from '../sys/interfaces.ts';
+import { type RouteRecord, readRouteRecords } from '../sys/rtnetlink/routes.ts';
 import type { HostReader } from './contract.ts';
-import { readJson } from './iproute.ts';
-import { readIpInterfaces, toHostInterface } from './links.ts';
+import { readInterfaces, toHostInterface } from './interfaces.ts';
+import { reading } from './kernel_error.ts';
 import { readForwardChains, readNat } from './netfilter.ts';
 import { ROUTE_PROTOCOL } from './observe.ts';
 
-interface DefaultRoute {
-  readonly dev?: string;
-  readonly metric?: number;
-  /** Of a route by several ways at once, which has no device of its own. */
-  readonly nexthops?: readonly { readonly dev?: string }[];
-}
-
-/** What is read of `ip -json -details route show`. */
-interface IpRoute {
-  readonly type?: string;
-  readonly dst: string;
-  readonly gateway?: string;
-  readonly dev?: string;
-  readonly protocol?: string;
-  readonly metric?: number;
-  /** Set where the route is for packets of one type of service only. */
-  readonly tos?: string;
+/** Names of devices, each asked for once. */
+function deviceNames(): (index: number) => string | undefined {
+  const known = new Map<number, string | undefined>();
+  return (index) => {
+    if (!known.has(index)) known.set(index, nameOfInterface(index));
+    return known.get(index);
+  };
 }
 
 /** What leads nowhere (`unreachable`), and what leads to several next hops, has no device of its own. */
-function toHostRoute({ type, dst, gateway, dev, protocol, metric, tos }: IpRoute): HostRoute[] {
-  if (protocol === String(ROUTE_PROTOCOL) || tos !== undefined) return [];
-  const destination = dst === 'default' ? '0.0.0.0/0' : dst.includes('/') ? dst : `${dst}/32`;
-  const device = type === 'unicast' ? (dev ?? '') : '';
-  return [{ destination, via: gateway ?? null, device, metric: metric ?? 0 }];
+function toHostRoute(record: RouteRecord, nameOf: (index: number) => string | undefined) {
+  const { destination: address, length, gateway, index, isUnicast, metric } = record;
+  const device = isUnicast && index !== null ? (nameOf(index) ?? '') : '';
+  const destination = formatPrefix(prefixOf(address, length));
+  return { destination, via: gateway === null ? null : formatIpv4(gateway), device, metric };
 }
 
-/** Reads the host by iproute2. */
+/** Reads the host from the kernel. */
 export const hostReader: HostReader = {
-  async readInterfaces() {
-    return (await readIpInterfaces()).map(toHostInterface);
+  readInterfaces() {
+    return reading("the host's interfaces", () => readInterfaces().map(toHostInterface));
   },
 
-  async defaultRouteInterfaces() {
-    const routes = await readJson<DefaultRoute>('ip', '-4', 'route', 'show', 'default');
-    const byPreference = routes.toSorted((a, b) => (a.metric ?? 0) - (b.metric ?? 0));
-    return byPreference.flatMap(({ dev, nexthops = [] }) =>
-      [dev, ...nexthops.map((hop) => hop.dev)].filter((name) => name !== undefined),
+  defaultRouteInterfaces() {
+    return reading("the host's default routes", () =>
+      readRouteRecords()
+        .filter(({ length }) => length === 0)
+        .toSorted((a, b) => a.metric - b.metric)
+        .flatMap(({ index, nextHopIndexes }) => [index ?? 0, ...nextHopIndexes])
+        .flatMap((index) => nameOfInterface(index) ?? []),
     );
   },
 
-  async readRoutes() {
-    const routes = await readJson<IpRoute>(
-      'ip',
-      '-details',
-      '-4',
-      'route',
-      'show',
-      'table',
-      'main',
+  readRoutes() {
+    const nameOf = deviceNames();
+    return reading("the host's routes", () =>
+      readRouteRecords()
+        .filter(({ protocol, tos }) => protocol !== ROUTE_PROTOCOL && tos === 0)
+        .map((record): HostRoute => toHostRoute(record, nameOf)),
     );
-    return routes.flatMap(toHostRoute);
   },
 
   async readForwarding(device) {

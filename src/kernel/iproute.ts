@@ -1,5 +1,6 @@
-/** iproute2 and nft: JSON out of `ip -json` and `nft -j`, batches of commands into `ip -batch`. */
+/** iproute2 and nft: batches of commands into `ip -batch` and `nft -f`, JSON out of `ip -json`. */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { messageOf, TartanError } from '../errors.ts';
 
 interface Output {
@@ -24,12 +25,25 @@ async function run(
         throw runError(command, argv, lines, error);
     }
   }
+  throw missing(command);
+}
+
+function missing(command: string): TartanError {
   const from = command === 'nft' ? 'nftables' : 'iproute2';
-  throw new TartanError(
+  return new TartanError(
     'MISSING',
     `the command ${command} is missing: it is neither on PATH nor in ${FOLDERS.join(' or ')}`,
     `Install ${from}, or put the command's folder on PATH.`,
   );
+}
+
+let isThere = false;
+
+/** So that who changes the host by it does not find out halfway. @throws TartanError `MISSING` */
+export function requireIproute2(): void {
+  const folders = [...(process.env.PATH ?? '').split(':'), ...FOLDERS];
+  isThere ||= folders.some((folder) => existsSync(`${folder}/ip`));
+  if (!isThere) throw missing('ip');
 }
 
 /** @throws the error of execFile, with what the command said on stderr */
@@ -69,18 +83,12 @@ function runError(
 }
 
 /**
- * What `ip -json …` or `bridge -json …` prints; nothing printed is an empty list. The shape is iproute2's word: the
+ * What `ip -json …` prints; nothing printed is an empty list. The shape is iproute2's word: the
  * caller names the fields that it reads.
  */
-export async function readJson<T>(command: 'ip' | 'bridge', ...argv: string[]): Promise<T[]> {
-  const { stdout } = await run(command, ['-json', ...argv]);
+export async function readJson<T>(...argv: string[]): Promise<T[]> {
+  const { stdout } = await run('ip', ['-json', ...argv]);
   return stdout.trim() === '' ? [] : JSON.parse(stdout);
-}
-
-/** The items that `nft -j …` prints, after the one about nft itself (libnftables-json(5)). */
-export async function readNft<T>(...argv: string[]): Promise<T[]> {
-  const { stdout } = await run('nft', ['-j', ...argv]);
-  return stdout.trim() === '' ? [] : (JSON.parse(stdout) as { nftables: T[] }).nftables;
 }
 
 /** Carries out what nft(8) is told, in one transaction. */

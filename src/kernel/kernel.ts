@@ -1,4 +1,4 @@
-/** The kernel, for real: iproute2 for devices, addresses and routes, bpf(2) for programs and maps. */
+/** The kernel, for real: netlink and iproute2 for devices, addresses and routes, bpf(2) for programs and maps. */
 
 import { detachAllOrUnpin } from '../bpf/denied.ts';
 import { builtObjects, type Objects } from '../bpf/object_file.ts';
@@ -11,6 +11,7 @@ import { applyOp } from './apply.ts';
 import { readAttachWays } from './attach_ways.ts';
 import type { Kernel } from './contract.ts';
 import { probeFou } from './fou.ts';
+import { kernelError, reading } from './kernel_error.ts';
 import { observe } from './observe.ts';
 import { probePrograms } from './probe.ts';
 import { probeTun } from './tun.ts';
@@ -37,11 +38,14 @@ export function openKernel(options: KernelOptions): Kernel {
   const site = { ...options, pins: pinsOf(bpffs, network), devices, objects, genericXdp };
   const { pins } = site;
   return {
-    probe: () => probePrograms(bpffs, pins),
+    probe: async () => probePrograms(bpffs, pins),
     probeFou,
     probeTun,
-    readAttachWays: (xdpOn) => readAttachWays({ pins, programs: objects.vxlan.programs }, xdpOn),
-    observe: () => observe(site),
+    readAttachWays: (xdpOn) =>
+      reading('how programs can be attached', () =>
+        readAttachWays({ pins, programs: objects.vxlan.programs }, xdpOn),
+      ),
+    observe: () => reading('observing the host', () => observe(site)),
     async apply(op) {
       try {
         await applyOp(site, op);
@@ -72,7 +76,7 @@ const hints: readonly {
 }[] = [
   {
     op: 'link.set',
-    says: /Address already in use/,
+    says: /EADDRINUSE|Address already in use/,
     hint: 'Another vxlan device has the UDP port (`ip -details link show type vxlan`): remove it, or choose another Backend.Port.',
   },
   {
@@ -88,7 +92,7 @@ const hints: readonly {
   },
   {
     op: 'link.add',
-    says: /Unknown device type|not supported/i,
+    says: /Unknown device type|not supported|EOPNOTSUPP/i,
     hint: 'This kernel lacks vxlan with VNI filters: it takes Linux 5.18 or later with CONFIG_VXLAN.',
   },
 ];
@@ -106,14 +110,4 @@ function toOpError(op: Op, error: unknown): TartanError {
     return new TartanError(error.code, `${op.op}: ${error.message}`, known.hint, { cause: error });
   }
   return kernelError(op.op, error, known?.hint);
-}
-
-function kernelError(what: string, cause: unknown, hint?: string): TartanError {
-  if (cause instanceof TartanError) return cause;
-  return new TartanError(
-    'KERNEL',
-    `${what}: ${messageOf(cause)}`,
-    hint ?? 'See `dmesg`; run the command again once the reason is gone.',
-    { cause },
-  );
 }

@@ -1,16 +1,27 @@
-/** What iproute2 is told to make of devices. */
+/** Devices are made and changed: by iproute2, but for what not every version of it knows. */
 import { existsSync } from 'node:fs';
-import type { ClassicLink, Link, VxlanLink } from '../plan/links.ts';
+import { parseMac } from '../net/mac.ts';
+import type { ClassicLink, Link } from '../plan/links.ts';
 import type { LinkChange } from '../plan/op.ts';
+import { createFilteredVxlan } from '../sys/rtnetlink/vxlan.ts';
 import { formatFou } from './fou.ts';
+import { runBatch } from './iproute.ts';
 import { aliasOf, unfinishedName } from './links.ts';
 import { FAR_MTU } from './pair.ts';
 
 /** There where the kernel has IPv6, and it is not switched off at boot. */
 const IPV6 = '/proc/net/if_inet6';
 
-/** Lines for `ip -batch` that make a device: under a name that tells that it is not finished until it is. */
-export function addLink(network: string, link: Link): string[] {
+/** Makes a device: under a name that tells that it is not finished until it is. */
+export async function addLink(network: string, link: Link): Promise<void> {
+  if (link.kind === 'vxlan') {
+    const { mac, port, gbp } = link;
+    createFilteredVxlan({ name: unfinishedName(network), mac: parseMac(mac), port, gbp });
+  }
+  await runBatch('ip', linesFor(network, link));
+}
+
+function linesFor(network: string, link: Link): string[] {
   const unfinished = unfinishedName(network);
   const finish = (mtu: number) => [
     `link set ${unfinished} alias ${aliasOf(network)}`,
@@ -33,11 +44,13 @@ export function addLink(network: string, link: Link): string[] {
       return [`tuntap add dev ${unfinished} mode tun`, ...finish(link.mtu)];
     case 'fou':
       return [`link add ${unfinished} type ${formatFou(link)}`, ...finish(link.mtu)];
-    default:
+    case 'classic':
       return [
         `link add ${unfinished} address ${link.mac} type vxlan ${formatTunnel(link)}`,
         ...finish(link.mtu),
       ];
+    case 'vxlan':
+      return finish(link.mtu);
   }
 }
 
@@ -45,10 +58,8 @@ function withoutIpv6(device: string): string[] {
   return existsSync(IPV6) ? [`link set ${device} addrgenmode none`] : [];
 }
 
-function formatTunnel(link: VxlanLink | ClassicLink): string {
-  const group = link.gbp ? ' gbp' : '';
-  if (link.kind === 'vxlan') return `external vnifilter nolearning dstport ${link.port}${group}`;
-  const { vni, underlay, underlayAddress, port } = link;
+function formatTunnel({ vni, underlay, underlayAddress, port, gbp }: ClassicLink): string {
+  const group = gbp ? ' gbp' : '';
   return `id ${vni} dev ${underlay} local ${underlayAddress} dstport ${port} nolearning noudpcsum${group}`;
 }
 

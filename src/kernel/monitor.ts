@@ -6,7 +6,6 @@ import { messageOf } from '../errors.ts';
 import { createAlarm } from '../sys/alarm.ts';
 import { SystemError } from '../sys/libc.ts';
 import { RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_LINK } from '../sys/netlink.ts';
-import { attribute, NLM_F_DUMP, request, u32 } from '../sys/netlink_request.ts';
 import {
   messagesOf,
   type NewsMessage,
@@ -14,6 +13,7 @@ import {
   openNewsSocket,
 } from '../sys/news_socket.ts';
 import { type Rests, whenReadable } from '../sys/readable.ts';
+import { dumpLinks, RTM_NEWLINK } from '../sys/rtnetlink/links.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE } from '../sys/socket.ts';
 import type { HostChange, HostNewsOptions, WatchHost } from './contract.ts';
 import { readFilterNews } from './filter_news.ts';
@@ -26,13 +26,6 @@ const RTNLGRP_TC = 4;
 const RTNLGRP_TUNNEL = 35;
 /** <linux/netfilter/nfnetlink.h> */
 const NFNLGRP_NFTABLES = 7;
-
-const RTM_NEWLINK = 16;
-const RTM_GETLINK = 18;
-/** `struct ifinfomsg`; `IFLA_EXT_MASK`, `RTEXT_FILTER_SKIP_STATS`: names and MACs are all that is wanted. */
-const LINK_BYTES = 16;
-const IFLA_EXT_MASK = 29;
-const SKIP_STATISTICS = 8;
 
 /** One change is told of in several messages, and many things are changed in several steps. */
 const SETTLING_MS = 50;
@@ -98,11 +91,9 @@ function listenToRoutes({ neighbors }: HostNewsOptions, tell: Tell, fail: Fail):
 
 /** Since the socket listens, so that nothing is missed in between. */
 function learnAll(devices: KnownDevices): void {
-  const all = [Buffer.alloc(LINK_BYTES), attribute(IFLA_EXT_MASK, u32(SKIP_STATISTICS))];
-  const body = Buffer.concat(all);
-  const bodies = request('list links', { type: RTM_GETLINK, flags: NLM_F_DUMP, body });
+  const links = dumpLinks();
   devices.forget();
-  for (const link of bodies) devices.learn({ type: RTM_NEWLINK, body: link });
+  for (const body of links) devices.learn({ type: RTM_NEWLINK, body });
 }
 
 /** A kernel without nftables has none of our tables, and tells nothing. */

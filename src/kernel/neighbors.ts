@@ -1,40 +1,27 @@
 /** Kernel mode's entries for peers, as flanneld makes them: VTEP address → MAC, and MAC → host. */
+import { formatIpv4 } from '../net/ipv4.ts';
+import { formatMac } from '../net/mac.ts';
 import type { FdbEntry, Neighbor } from '../plan/routes.ts';
-import { readJson, runBatch } from './iproute.ts';
-
-/** `ip -json neigh show`. */
-interface IpNeighbor {
-  readonly dst: string;
-  readonly lladdr?: string;
-}
-
-/** `bridge -json fdb show`. */
-interface BridgeFdbEntry {
-  readonly mac: string;
-  readonly dst?: string;
-  readonly state?: string;
-  /** Only where they are not the device's own. */
-  readonly port?: number;
-  readonly vni?: number;
-  readonly src_vni?: number;
-  readonly viaIf?: string;
-}
+import { readFdb, readNeighbors } from '../sys/rtnetlink/neighbors.ts';
+import type { Interface } from './interfaces.ts';
+import { runBatch } from './iproute.ts';
 
 /** The permanent entries on a device. */
-export async function observeNeighbors(device: string): Promise<Neighbor[]> {
-  const argv = ['-4', 'neigh', 'show', 'dev', device, 'nud', 'permanent'];
-  const shown = await readJson<IpNeighbor>('ip', ...argv);
-  return shown.map(({ dst, lladdr = '' }) => ({ device, address: dst, mac: lladdr }));
+export function observeNeighbors({ index, name: device }: Interface): Neighbor[] {
+  return readNeighbors(index).map(({ destination, address }) => ({
+    device,
+    address: formatIpv4(destination),
+    mac: formatMac(address),
+  }));
 }
 
 /** The permanent entries on a device that say no more than ours do. */
-export async function observeFdb(device: string): Promise<FdbEntry[]> {
-  const shown = await readJson<BridgeFdbEntry>('bridge', 'fdb', 'show', 'dev', device);
-  return shown.flatMap(({ mac, dst, state, port, vni, src_vni, viaIf }) => {
-    const isPlain = (port ?? vni ?? src_vni ?? viaIf) === undefined;
-    if (dst === undefined || state !== 'permanent' || !isPlain) return [];
-    return [{ device, mac, publicIp: dst }];
-  });
+export function observeFdb({ index, name: device }: Interface): FdbEntry[] {
+  return readFdb(index).map(({ destination, address }) => ({
+    device,
+    mac: formatMac(address),
+    publicIp: formatIpv4(destination),
+  }));
 }
 
 export function writeNeighbors(neighbors: readonly Neighbor[]): Promise<void> {

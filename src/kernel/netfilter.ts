@@ -1,24 +1,11 @@
 /** What the host's netfilter does that FastPath has to reckon with. Reads only, and never lists what may be thousands. */
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { messageOf, TartanError } from '../errors.ts';
+import { messageOf } from '../errors.ts';
+import { SystemError } from '../sys/libc.ts';
+import { type ChainRecord, readChains } from '../sys/nft_chains.ts';
 import type { HostNat } from './contract.ts';
-import { readNft, readText } from './iproute.ts';
-
-/** What is read of `nft -j list chains`; a base chain has a type and a hook. */
-interface NftChain {
-  readonly family: string;
-  readonly table: string;
-  readonly name: string;
-  readonly type?: string;
-  readonly hook?: string;
-  readonly policy?: string;
-}
-
-interface NftItem {
-  readonly chain?: NftChain;
-  readonly rule?: object;
-}
+import { readText } from './iproute.ts';
 
 /** Tables of iptables' older kernel part: names, once a rule or a policy was asked for. */
 const LEGACY_TABLES = '/proc/net/ip_tables_names';
@@ -33,14 +20,11 @@ const BTF = ['/sys/kernel/btf/vmlinux', '/sys/kernel/btf/nf_conntrack'];
 
 /**
  * Whether something here NATs. A chain of nft's type `nat` counts, with or without rules: to know whether there are any
- * takes listing them. `nft` sees what iptables-nft made, too.
+ * takes listing them. What iptables-nft made is among them.
  */
 export async function readNat(): Promise<HostNat> {
-  const [chains, legacy, ipvs] = await Promise.all([
-    listChains(),
-    readProc(LEGACY_TABLES),
-    readProc(IPVS),
-  ]);
+  const [legacy, ipvs] = await Promise.all([readProc(LEGACY_TABLES), readProc(IPVS)]);
+  const chains = listChains();
   const nat = listNat(chains.list, legacy, ipvs);
   const mayNat = nat.length > 0 || chains.doubt !== null;
   const blindness = mayNat ? findBlindness(nat.includes(IPVS_NAME)) : null;
@@ -52,7 +36,11 @@ export async function readNat(): Promise<HostNat> {
  * @param legacy text of {@link LEGACY_TABLES}
  * @param ipvs text of {@link IPVS}
  */
-export function listNat(chains: readonly NftChain[], legacy: string, ipvs: string): string[] {
+export function listNat(
+  chains: readonly Pick<ChainRecord, 'family' | 'table' | 'type'>[],
+  legacy: string,
+  ipvs: string,
+): string[] {
   const tables = chains
     .filter(({ type, family }) => type === 'nat' && carriesIpv4(family))
     .map(({ family, table }) => `table ${family} ${table} of nftables`);
@@ -89,16 +77,12 @@ function mentions(path: string): boolean {
 
 /** `table ip filter, chain FORWARD: 3 rules`. */
 export async function readForwardChains(): Promise<string[]> {
-  const { list } = await listChains();
-  const hooked = list.filter(({ hook, family }) => hook === 'forward' && carriesIpv4(family));
-  const described = await Promise.all(hooked.map(describeForward));
+  const described = listChains()
+    .list.filter(({ isForward, family }) => isForward && carriesIpv4(family))
+    .map(({ family, table, name, uses, drops }) =>
+      describe(`table ${family} ${table}, chain ${name}`, uses, drops),
+    );
   return [...described.filter((text) => text !== null), ...(await readLegacyForward())];
-}
-
-async function describeForward({ family, table, name, policy }: NftChain): Promise<string | null> {
-  const items = await readNft<NftItem>('list', 'chain', family, table, name).catch(() => []);
-  const rules = items.filter(({ rule }) => rule !== undefined).length;
-  return describe(`table ${family} ${table}, chain ${name}`, rules, policy === 'drop');
 }
 
 function describe(chain: string, rules: number, drops: boolean): string | null {
@@ -121,14 +105,12 @@ async function readLegacyForward(): Promise<string[]> {
   }
 }
 
-async function listChains(): Promise<{ list: NftChain[]; doubt: string | null }> {
+function listChains(): { list: ChainRecord[]; doubt: string | null } {
   try {
-    const items = await readNft<NftItem>('list', 'chains');
-    return { list: items.flatMap(({ chain }) => (chain ? [chain] : [])), doubt: null };
+    return { list: readChains(), doubt: null };
   } catch (error) {
-    const isMissing = error instanceof TartanError && error.code === 'MISSING';
-    const reason = isMissing ? 'the command nft is missing' : messageOf(error);
-    return { list: [], doubt: `the host's NAT rules cannot be read (${reason})` };
+    if (!(error instanceof SystemError)) throw error;
+    return { list: [], doubt: `the host's NAT rules cannot be read (${messageOf(error)})` };
   }
 }
 

@@ -1,7 +1,7 @@
 /** What the kernel's news say, in the contract's words: rtnetlink(7) of <linux/rtnetlink.h>. Little-endian. */
 import { formatMac } from '../net/mac.ts';
 import { prefixOf } from '../net/prefix.ts';
-import { attributeOf } from '../sys/netlink_request.ts';
+import { attributeOf, textOf } from '../sys/netlink_request.ts';
 import type { NewsMessage } from '../sys/news_socket.ts';
 import type { HostChange } from './contract.ts';
 import { ROUTE_PROTOCOL } from './observe.ts';
@@ -115,7 +115,7 @@ function deviceOf(body: Buffer): Device {
   const attributes = body.subarray(LINK_BYTES);
   const name = attributeOf(attributes, IFLA_IFNAME);
   return {
-    name: name?.toString('latin1', 0, name.length - 1) ?? '',
+    name: textOf(name) ?? '',
     mac: attributeOf(attributes, IFLA_ADDRESS)?.toString('hex') ?? '',
   };
 }

@@ -4,34 +4,27 @@ import { findFlaw, openMaps, programId } from '../bpf/generation.ts';
 import { readHeritage } from '../bpf/heritage.ts';
 import { readLinks } from '../bpf/links.ts';
 import { type Objects, readBuilds } from '../bpf/object_file.ts';
-import { readPeers } from '../bpf/peer_maps.ts';
+import { hasStrays, readPeers } from '../bpf/peer_maps.ts';
 import { listGenerations, listLinks, listOwners, type Pins } from '../bpf/pins.ts';
 import { type DeviceIndexes, readSettings } from '../bpf/settings.ts';
 import { TartanError } from '../errors.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
+import { formatPrefix, prefixOf } from '../net/prefix.ts';
 import type { ObjectName } from '../plan/dataplane.ts';
 import { type Generation, generationPrefix, objectOf } from '../plan/generations.ts';
 import type { Route } from '../plan/routes.ts';
 import type { ObservedState } from '../plan/state.ts';
 import { isNamespaceAlive } from '../sys/namespaces.ts';
+import { readRouteRecords } from '../sys/rtnetlink/routes.ts';
 import { observeFilter } from './filter.ts';
 import { observeFou } from './fou.ts';
-import { readJson } from './iproute.ts';
-import { ipv4Of, observeLinks, readIpInterfaces } from './links.ts';
+import { type Interface, readInterfaces } from './interfaces.ts';
+import { requireIproute2 } from './iproute.ts';
+import { observeLinks } from './links.ts';
 import { observeFdb, observeNeighbors } from './neighbors.ts';
 
-/** Our routes' protocol, as `ip route` shows it. Nothing in iproute2's rt_protos has this number. */
+/** Our routes' protocol. Nothing in iproute2's rt_protos has this number. */
 export const ROUTE_PROTOCOL = 116;
-
-/** What is read of `ip -json route show`. */
-interface IpRoute {
-  readonly dst: string;
-  readonly gateway?: string;
-  readonly dev?: string;
-  readonly protocol?: string;
-  /** Set where the route is for packets of one type of service only. */
-  readonly tos?: string;
-  readonly flags?: readonly string[];
-}
 
 export interface Scope {
   readonly network: string;
@@ -42,42 +35,40 @@ export interface Scope {
   readonly networkNamespace: number;
 }
 
-/** What of ours stands in the kernel. */
+/**
+ * What of ours stands in the kernel.
+ * @throws TartanError `MISSING` without iproute2, by which it is changed; `PINS_FOREIGN`
+ */
 export async function observe(scope: Scope): Promise<ObservedState> {
   const { network, pins, devices, objects } = scope;
+  requireIproute2();
   requireOwnPins(scope);
-  const [interfaces, allRoutes, filter] = await Promise.all([
-    readIpInterfaces(),
-    observeRoutes(),
-    observeFilter(network),
-  ]);
-  const links = await observeLinks(network, interfaces);
-  const classic = links.filter(({ kind }) => kind === 'classic').map(({ name }) => name);
+  const interfaces = readInterfaces();
+  const filter = observeFilter(network);
+  const links = observeLinks(network, interfaces);
+  const classic = new Set(links.filter(({ kind }) => kind === 'classic').map(({ name }) => name));
+  const classicInterfaces = interfaces.filter(({ name }) => classic.has(name));
   // The device says whose a FOU port is, and where that has been deleted, the table.
   const known = links.flatMap((link) =>
     link.kind === 'fou' ? [{ address: link.underlayAddress, port: link.port }] : [],
   );
-  const [neighbors, fdb, fou] = await Promise.all([
-    Promise.all(classic.map(observeNeighbors)).then((lists) => lists.flat()),
-    Promise.all(classic.map(observeFdb)).then((lists) => lists.flat()),
-    observeFou([...known, ...filter.fou]),
-  ]);
+  const fou = await observeFou([...known, ...filter.fou]);
   const builds = readBuilds(objects);
   const ours = new Set(links.filter(({ kind }) => kind !== 'foreign').map(({ name }) => name));
   const foreign = new Set(links.filter(({ kind }) => kind === 'foreign').map(({ name }) => name));
   return {
     links,
     addresses: interfaces
-      .filter(({ ifname }) => ours.has(ifname))
-      .flatMap((link) =>
-        ipv4Of(link).map(({ local, prefixlen }) => ({
-          device: link.ifname,
-          address: `${local}/${prefixlen}`,
+      .filter(({ name }) => ours.has(name))
+      .flatMap(({ name: device, addresses }) =>
+        addresses.map(({ address, prefixLength }) => ({
+          device,
+          address: `${address}/${prefixLength}`,
         })),
       ),
-    routes: allRoutes.filter(({ device }) => !foreign.has(device)),
-    neighbors,
-    fdb,
+    routes: observeRoutes(interfaces).filter(({ device }) => !foreign.has(device)),
+    neighbors: classicInterfaces.flatMap(observeNeighbors),
+    fdb: classicInterfaces.flatMap(observeFdb),
     fou,
     filter: filter.hash,
     generations: observeGenerations(scope, builds),
@@ -88,20 +79,17 @@ export async function observe(scope: Scope): Promise<ObservedState> {
 
 /**
  * Another network namespace's pins are in use as long as a link among them is on a device. Filters leave no pin, and can
- * be seen from within that namespace only: so pins without any link are in use as long as it lives. Those of a namespace
- * that is gone are left-overs, and made good use of.
+ * be seen from within that namespace only: so without such a link, programs are in use as long as it lives. Those of a
+ * namespace that is gone are left-overs, and made good use of.
  */
 function requireOwnPins({ pins, networkNamespace }: Scope): void {
   const other = listOwners(pins).find((inode) => inode !== networkNamespace);
   if (other === undefined) return;
-  const hasFilters = () => listGenerations(pins).length > 0 && isNamespaceAlive(other);
-  const isInUse =
-    listLinks(pins).length === 0
-      ? hasFilters()
-      : unlessDenied(
-          () => readLinks(pins).some(({ ifindex }) => ifindex !== 0),
-          () => true,
-        );
+  const hasLiveLink = unlessDenied(
+    () => readLinks(pins).some(({ ifindex }) => ifindex !== 0),
+    () => listLinks(pins).length > 0,
+  );
+  const isInUse = hasLiveLink || (listGenerations(pins).length > 0 && isNamespaceAlive(other));
   if (!isInUse) return;
   throw new TartanError(
     'PINS_FOREIGN',
@@ -111,19 +99,21 @@ function requireOwnPins({ pins, networkNamespace }: Scope): void {
 }
 
 /** Of routes to one destination, the kernel lists the one first that it takes. */
-async function observeRoutes(): Promise<Route[]> {
-  const all = await readJson<IpRoute>('ip', '-4', 'route', 'show', 'table', 'main');
+function observeRoutes(interfaces: readonly Interface[]): Route[] {
+  const names = new Map(interfaces.map(({ index, name }) => [index, name]));
   const seen = new Set<string>();
-  return all.flatMap(({ dst, gateway, dev, protocol, tos, flags }): Route[] => {
-    if (tos !== undefined) return [];
-    const isFirst = !seen.has(dst);
-    seen.add(dst);
-    if (protocol !== String(ROUTE_PROTOCOL)) return [];
+  return readRouteRecords().flatMap((record): Route[] => {
+    if (record.tos !== 0) return [];
+    const destination = formatPrefix(prefixOf(record.destination, record.length));
+    const isFirst = !seen.has(destination);
+    seen.add(destination);
+    if (record.protocol !== ROUTE_PROTOCOL) return [];
+    const { gateway, index, onlink } = record;
     const route = {
-      destination: dst.includes('/') ? dst : `${dst}/32`,
-      via: gateway ?? '',
-      device: dev ?? '',
-      onlink: gateway === undefined || (flags?.includes('onlink') ?? false),
+      destination,
+      via: gateway === null ? '' : formatIpv4(gateway),
+      device: names.get(index ?? 0) ?? '',
+      onlink: gateway === null || onlink,
     };
     return [isFirst ? route : { ...route, behind: true }];
   });
@@ -157,7 +147,12 @@ function readGeneration({ pins, devices, objects }: Scope, name: string, isOurs:
   if (flaw) return { ...UNREAD, flaw };
   using maps = openMaps(pins, name);
   const settings = readSettings(maps, devices);
-  return { settings, peers: readPeers(maps), endpoints: readEndpoints(maps, devices) };
+  return {
+    settings,
+    peers: readPeers(maps),
+    endpoints: readEndpoints(maps, devices),
+    ...(hasStrays(maps) && { strays: true }),
+  };
 }
 
 function observeAttachments(pins: Pins, devices: DeviceIndexes): ObservedState['attachments'] {

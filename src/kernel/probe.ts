@@ -1,7 +1,5 @@
 /** Whether the programs can be loaded and attached on this host; reads only. */
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { requireBpffs } from '../bpf/bpffs.ts';
 import { requireLibrary } from '../bpf/generation.ts';
 import { listGenerations, type Pins } from '../bpf/pins.ts';
@@ -9,15 +7,21 @@ import { messageOf, TartanError } from '../errors.ts';
 import { hasTcx } from '../sys/bpf_links.ts';
 import { tryLoad } from '../sys/bpf_probe.ts';
 import { hasCapability } from '../sys/capabilities.ts';
+import { indexOfInterface } from '../sys/interfaces.ts';
 import { SystemError } from '../sys/libc.ts';
-import { readJson } from './iproute.ts';
+import { inNewNamespace } from '../sys/namespaces.ts';
+import { readFirstVnis } from '../sys/rtnetlink/vnis.ts';
+import { createFilteredVxlan } from '../sys/rtnetlink/vxlan.ts';
+import { createClsact } from '../sys/tc.ts';
+
+/** Of a device that is gone at once. */
+const MAC = Buffer.from([2, 0, 0, 0, 0, 1]);
 
 /**
  * Why the programs cannot be loaded and attached here; null: nothing that can be told beforehand. The verifier's word
  * comes with the load itself. A matter of two milliseconds, because each join begins with it.
- * @throws TartanError `MISSING` if iproute2 is missing, without which nothing goes
  */
-export async function probePrograms(bpffs: string, pins: Pins): Promise<TartanError | null> {
+export function probePrograms(bpffs: string, pins: Pins): TartanError | null {
   try {
     requireLibrary();
     requireBpffs(bpffs);
@@ -28,7 +32,7 @@ export async function probePrograms(bpffs: string, pins: Pins): Promise<TartanEr
   }
   // Where there are programs, both questions have been answered.
   if (listGenerations(pins).length > 0) return null;
-  return (hasTcx() ? null : await findNoClsact()) ?? (await findNoVniFilter());
+  return (hasTcx() ? null : findNoClsact()) ?? findNoVniFilter();
 }
 
 function requireBpf(): void {
@@ -57,43 +61,52 @@ function requireBpf(): void {
 }
 
 /**
- * The kernel answers for VNI filters (5.18 and later), and iproute2 can ask. A module that is not loaded yet does not
- * answer: then a device in a network namespace of its own, which ends with the process, has it loaded.
+ * The kernel answers for VNI filters (5.18 and later). A module that is not loaded yet does not answer: then a device in a
+ * network namespace of its own has it loaded.
  */
-async function findNoVniFilter(): Promise<TartanError | null> {
+function findNoVniFilter(): TartanError | null {
   try {
-    await readJson('bridge', 'vni', 'show');
+    readFirstVnis();
     return null;
   } catch (first) {
-    if (first instanceof TartanError && first.code === 'MISSING') throw first;
-    const script = 'ip link add probe type vxlan external dstport 8472 && bridge -json vni show';
-    const failure = await tryElsewhere(script);
-    if (failure === null) return null;
-    return new TartanError(
-      'MISSING',
-      `no vxlan device with a VNI filter can be had: ${messageOf(first)}`,
-      'It takes Linux 5.18 or later with CONFIG_VXLAN, and iproute2 5.18 or later.',
-      { cause: failure },
+    return tryElsewhere(
+      () => {
+        createFilteredVxlan({ name: 'probe', mac: MAC, port: 8472, gbp: false });
+        readFirstVnis();
+      },
+      'no vxlan device with a VNI filter can be had',
+      'It takes Linux 5.18 or later with CONFIG_VXLAN.',
+      first,
     );
   }
 }
 
 /** For kernels before 6.6, which have no TCX. */
-async function findNoClsact(): Promise<TartanError | null> {
-  const failure = await tryElsewhere('tc qdisc add dev lo clsact');
-  if (failure === null) return null;
-  return new TartanError(
-    'MISSING',
-    `this kernel has no hook to attach programs to: neither TCX nor clsact (${messageOf(failure)})`,
+function findNoClsact(): TartanError | null {
+  return tryElsewhere(
+    () => createClsact(requireIndex('lo')),
+    'this kernel has no hook to attach programs to: neither TCX nor clsact',
     'It takes Linux 6.6 or later, or CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF.',
-    { cause: failure },
   );
 }
 
-/** Runs lines of sh in a network namespace of their own, which ends with them; null: they have succeeded. */
-async function tryElsewhere(script: string): Promise<Error | null> {
-  return promisify(execFile)('unshare', ['--net', 'sh', '-e', '-c', script]).then(
-    () => null,
-    (error: Error) => error,
-  );
+/** Does something in a network namespace of its own; null: it has succeeded. */
+function tryElsewhere(
+  act: () => void,
+  lack: string,
+  hint: string,
+  first?: unknown,
+): TartanError | null {
+  try {
+    inNewNamespace(act);
+    return null;
+  } catch (cause) {
+    return new TartanError('MISSING', `${lack}: ${messageOf(first ?? cause)}`, hint, { cause });
+  }
+}
+
+function requireIndex(name: string): number {
+  const index = indexOfInterface(name);
+  if (index === undefined) throw new Error(`there is no device ${name}`);
+  return index;
 }

@@ -7,7 +7,7 @@ import { indexOfInterface } from '../sys/interfaces.ts';
 import { allocate } from '../sys/memory.ts';
 import { watchRoutes } from '../sys/netlink.ts';
 import { whenReadable } from '../sys/readable.ts';
-import { readDeviceRoutes } from '../sys/routes.ts';
+import { readRouteRecords } from '../sys/rtnetlink/routes.ts';
 import type { Tun } from '../sys/tun.ts';
 import { type Counters, countedOf, droppedOf, zeroCounters } from './counters.ts';
 import { downlinkOf } from './downlink.ts';
@@ -125,7 +125,9 @@ function carry({ tun, socket, counters, peers, fail }: Carrying): Disposable {
 
 /** The peers, and what else belongs to the network, as the kernel has them: routes with a gateway, and without. */
 function readTable(ifindex: number): { peers: PeerTable; count: number } {
-  const routes = readDeviceRoutes(ifindex, ROUTE_PROTOCOL);
+  const routes = readRouteRecords(ROUTE_PROTOCOL).filter(
+    ({ index, isUnicast }) => index === ifindex && isUnicast,
+  );
   const peers = routes.flatMap(({ destination, length, gateway }) =>
     gateway === null ? [] : [{ subnet: prefixOf(destination, length), publicIp: gateway }],
   );

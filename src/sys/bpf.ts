@@ -86,10 +86,13 @@ export function lookupBatch(fd: number, keys: Buffer, values: Buffer, count: num
   return attr.readUInt32LE(32);
 }
 
-/** How much is read of a map at once. */
-const BATCH_BYTES = 1024 * 1024;
+/** How much is read of a map at once: more than the allocator keeps at hand would be new pages each time. */
+const BATCH_BYTES = 64 * 1024;
 
-/** All elements of an array map, many at a time. `valueBytes` is the whole of one value, all CPUs' parts. */
+/**
+ * All elements of an array or hash, many at a time. What is yielded is good until the next.
+ * @param valueBytes the whole of one value, all CPUs' parts
+ */
 export function* readBatches(
   fd: number,
   keySize: number,
@@ -97,9 +100,9 @@ export function* readBatches(
 ): Generator<{ readonly keys: Buffer; readonly values: Buffer; readonly count: number }> {
   const most = Math.max(1, Math.floor(BATCH_BYTES / valueBytes));
   const cursor = Buffer.alloc(8);
+  const keys = Buffer.alloc(keySize * most);
+  const values = Buffer.alloc(valueBytes * most);
   for (let isFirst = true, hasMore = true; hasMore; isFirst = false) {
-    const keys = Buffer.alloc(keySize * most);
-    const values = Buffer.alloc(valueBytes * most);
     const attr = newAttr();
     putPointer(attr, 0, isFirst ? null : cursor);
     putPointer(attr, 8, cursor);

@@ -19,5 +19,5 @@ export function indexOfInterface(name: string): number | undefined {
 export function nameOfInterface(index: number): string | undefined {
   const name = Buffer.alloc(NAME_SIZE);
   if (index === 0 || indexToName(index, name) === null) return undefined;
-  return name.toString('latin1', 0, name.indexOf(0));
+  return name.toString('utf8', 0, name.indexOf(0));
 }

@@ -9,6 +9,7 @@ import {
   NLM_F_EXCL,
   request,
   text,
+  textOf,
   u32,
 } from './netlink_request.ts';
 
@@ -116,7 +117,7 @@ export function listFilters({ ifindex, hook }: TcHook): Filter[] {
           kind,
           handle,
           priority: answer.readUInt32LE(16) >>> 16,
-          name: toText(found.get(TCA_BPF_NAME)),
+          name: textOf(found.get(TCA_BPF_NAME)) ?? '',
           programId: found.get(TCA_BPF_ID)?.readUInt32LE() ?? 0,
         },
       ];
@@ -161,11 +162,7 @@ function infoOf(priority: number): number {
 }
 
 function kindOf(answer: Buffer): string {
-  return toText(attributesOf(answer.subarray(TCMSG_SIZE)).get(TCA_KIND));
-}
-
-function toText(value: Buffer | undefined): string {
-  return value === undefined ? '' : value.toString('latin1').replace(/\0.*$/s, '');
+  return textOf(attributesOf(answer.subarray(TCMSG_SIZE)).get(TCA_KIND)) ?? '';
 }
 
 function unless(errno: string, action: () => unknown): boolean {

@@ -14,7 +14,7 @@ test('a table is named once, and only where it carries IPv4', () => {
     family,
     table,
     name: 'c',
-    ...(type && { type }),
+    type,
   });
   const chains = [
     chain('ip', 'nat', 'nat'),
