@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import type { Host } from '../../lab/host.ts';
 import { enterNamespace } from '../../lab/in_namespace.ts';
-import { namespacePath } from '../../lab/names.ts';
-import type { Namespace } from '../../lab/namespace.ts';
+import { namespaceOf, namespacePath } from '../../lab/names.ts';
+import { type Namespace, namespaceNamed } from '../../lab/namespace.ts';
+import { run } from '../../lab/process.ts';
 import { openMaps } from '../../src/bpf/generation.ts';
 import type { Objects } from '../../src/bpf/object_file.ts';
 import type { OpenMaps } from '../../src/bpf/open_map.ts';
@@ -84,4 +85,12 @@ export function memberOf(host: Namespace, bpffs: string, objects: Partial<Object
 
 export function memberAt(host: Host, objects?: Partial<Objects>): Member {
   return memberOf(host, host.bpffs, objects);
+}
+
+/** One that is no host of the lab, and goes with it: with an underlay, and no more. */
+export async function bareNamespace(lab: string, name: string): Promise<Namespace> {
+  const namespace = namespaceNamed(namespaceOf(lab, name));
+  await run(['ip', 'netns', 'add', namespace.namespace]);
+  await namespace.shell('ip link add eth0 type bridge; ip link set eth0 up');
+  return namespace;
 }

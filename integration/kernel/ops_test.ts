@@ -2,15 +2,18 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createLab, type Lab } from '../../lab/lab.ts';
+import { readSources, removeSource, writeSources } from '../../src/bpf/source_map.ts';
+import { parseIpv4 } from '../../src/net/ipv4.ts';
 import type { PairLink } from '../../src/plan/links.ts';
 import type { Op } from '../../src/plan/op.ts';
-import { type DesiredState, nothing, type ObservedState } from '../../src/plan/state.ts';
+import { type DesiredState, nothing } from '../../src/plan/state.ts';
 import { apply } from '../../test/plan/model.ts';
 import type { Host as Model } from '../../test/plan/model_host.ts';
 import { type Fingerprint, fingerprint } from '../lifecycle/fingerprint.ts';
 import { type Member, memberAt } from './member.ts';
 import { hasTun, missing } from './requirements.ts';
 import { CONFIG, DEVICE, desiredOf, leaseOf, somePeers } from './samples.ts';
+import { sorted } from './sorted.ts';
 
 const skip = missing() || (hasTun() ? false : 'needs /dev/net/tun');
 
@@ -73,6 +76,19 @@ describe('every op', { skip }, () => {
         underlay: { mtu: 1400 },
       }),
     );
+  });
+
+  it('from addresses of nobody, and without those of the peers', async () => {
+    const desired = desiredOf(lab.host('a'));
+    await member.converge(desired);
+    {
+      using maps = await member.openMaps();
+      const [own] = readSources(maps);
+      assert(own);
+      removeSource(maps, own.address);
+      writeSources(maps, [{ address: parseIpv4('192.168.77.250'), slot: 3 }]);
+    }
+    await follow(desired);
   });
 
   it('to other peers alone', async () => {
@@ -223,27 +239,10 @@ describe('every op', { skip }, () => {
       'settings.write': true,
       'peers.write': true,
       'peers.remove': true,
+      'sources.settle': true,
       'endpoints.write': true,
       'endpoints.remove': true,
     };
     assert.deepEqual([...seen].sort(), Object.keys(all).sort());
   });
 });
-
-type Lists = Partial<
-  Pick<ObservedState, 'links' | 'addresses' | 'routes' | 'neighbors' | 'fdb' | 'attachments'>
->;
-
-/** In an order that does not depend on who lists it. */
-function sorted<T extends Lists & object>(state: T): T {
-  const order = <V>(list: readonly V[] | undefined) =>
-    list?.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
-  const { links, addresses, routes, neighbors, fdb, attachments } = state;
-  const lists = { links, addresses, routes, neighbors, fdb, attachments };
-  const known = Object.entries(lists).filter(([, list]) => list !== undefined);
-  const { interfaces: _, table: __, ...rest } = state as T & Partial<Model>;
-  return {
-    ...rest,
-    ...Object.fromEntries(known.map(([name, list]) => [name, order<object>(list)])),
-  } as T;
-}

@@ -1,6 +1,7 @@
 /** A generation with nothing but its maps in use, and all that stands in them. */
 import assert from 'node:assert/strict';
 import { loadGeneration, openMaps } from '../../src/bpf/generation.ts';
+import { trafficLayout } from '../../src/bpf/layouts.gen.ts';
 import { builtObject } from '../../src/bpf/object_file.ts';
 import type { OpenMaps } from '../../src/bpf/open_map.ts';
 import { readPeers, slotOf } from '../../src/bpf/peer_maps.ts';
@@ -8,7 +9,7 @@ import { type Pins, removeEmptyFolders, removeGeneration } from '../../src/bpf/p
 import { readSettingsStruct, writeSettings } from '../../src/bpf/settings.ts';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import type { Peer, Settings } from '../../src/plan/dataplane.ts';
-import { lookupElement, nextKey } from '../../src/sys/bpf.ts';
+import { lookupElement, nextKey, possibleCpus, updateElement } from '../../src/sys/bpf.ts';
 
 const SETTINGS: Settings = {
   network: '10.5.0.0/16',
@@ -91,4 +92,19 @@ export function assertTables(maps: OpenMaps, peers: ReadonlyMap<string, Peer>): 
     'the programs look into the trie where there is something',
   );
   assert.equal(valid, 1);
+}
+
+export const NO_TRAFFIC = {
+  sent_packets: 0,
+  sent_bytes: 0,
+  received_packets: 0,
+  received_bytes: 0,
+};
+
+/** As if packets had gone to and fro. */
+export function pretendTraffic(maps: OpenMaps, subnet: string): void {
+  const value = Buffer.alloc(trafficLayout.size * possibleCpus(), 1);
+  const key = Buffer.alloc(4);
+  key.writeUInt32LE(slotOf(maps, subnet) ?? assert.fail(`nobody holds ${subnet}`));
+  updateElement(maps.peer_counters.fd, key, value);
 }

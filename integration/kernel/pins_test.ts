@@ -5,8 +5,6 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
-import { namespaceOf } from '../../lab/names.ts';
-import { namespaceNamed } from '../../lab/namespace.ts';
 import { run } from '../../lab/process.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { withPinned } from '../../src/bpf/bpffs.ts';
@@ -19,7 +17,7 @@ import { type DesiredState, nothing } from '../../src/plan/state.ts';
 import { pinObject } from '../../src/sys/bpf.ts';
 import { hasTcx } from '../../src/sys/bpf_links.ts';
 import { fingerprint } from '../lifecycle/fingerprint.ts';
-import { type Member, memberAt, memberOf, NETWORK } from './member.ts';
+import { bareNamespace, type Member, memberAt, memberOf, NETWORK } from './member.ts';
 import { missing, needsTcx } from './requirements.ts';
 import { DEVICE, desiredOf, MEANS, withAttachments, withSettings } from './samples.ts';
 
@@ -43,6 +41,11 @@ describe('pins', { skip: missing() }, () => {
     await member.clear();
     assert.deepEqual(readdirSync(a.bpffs), []);
   });
+
+  const devicesLost = () =>
+    waitFor('the links have lost their devices', () =>
+      readLinks(member.pins).every(({ ifindex }) => ifindex === 0),
+    );
 
   async function generationFolder(): Promise<string> {
     const [generation] = (await member.observe()).generations.keys();
@@ -131,18 +134,13 @@ describe('pins', { skip: missing() }, () => {
     });
 
     it(`a dead namespace's, by ${by}: taken over`, async () => {
-      const name = namespaceOf(lab.name, 'dead');
-      const dead = namespaceNamed(name);
-      await run(['ip', 'netns', 'add', name]);
-      await dead.shell('ip link add eth0 type bridge; ip link set eth0 up');
+      const dead = await bareNamespace(lab.name, 'dead');
       await memberOf(dead, a.bpffs).converge(desiredOf(a, { by }));
       const owners = () =>
         readdirSync(member.pins.root).filter((path) => path.startsWith('netns-'));
       const before = owners();
-      await run(['ip', 'netns', 'del', name]);
-      await waitFor('the links have lost their devices', () =>
-        readLinks(member.pins).every(({ ifindex }) => ifindex === 0),
-      );
+      await run(['ip', 'netns', 'del', dead.namespace]);
+      await devicesLost();
       const ops = await member.converge(desiredOf(a, { by }));
       assert.notDeepEqual(owners(), before);
       assert.equal(owners().length, 1);
@@ -151,6 +149,17 @@ describe('pins', { skip: missing() }, () => {
       await assert.rejects(memberOf(b, a.bpffs).observe(), { code: 'PINS_FOREIGN' });
     });
   }
+
+  it("a living namespace's whose links have lost their devices: refused, as it may have filters", async () => {
+    const poor = await bareNamespace(lab.name, 'poor');
+    const owner = memberOf(poor, a.bpffs);
+    await owner.converge(desiredOf(a));
+    await poor.shell(`ip link delete eth0; ip link delete ${DEVICE}`);
+    await devicesLost();
+    await assert.rejects(memberOf(b, a.bpffs).observe(), { code: 'PINS_FOREIGN' });
+    await owner.clear();
+    await run(['ip', 'netns', 'del', poor.namespace]);
+  });
 
   it('links whose device is gone: no state, and gone with the teardown', async () => {
     await member.converge(desired);

@@ -4,12 +4,13 @@ import type { HostGwConfig, NetworkConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, type Prefix, prefixContains } from '../net/prefix.ts';
-import { type Dataplane, NO_MAC, type Peer } from '../plan/dataplane.ts';
+import { type Dataplane, NO_MAC } from '../plan/dataplane.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath, type FastPath, noFastPath } from './fast_path.ts';
-import { whyNoHost } from './no_host.ts';
+import { noHostBeside } from './no_host.ts';
 import { numberSubnets } from './numbering.ts';
 import { onLink } from './on_link.ts';
+import { peerTableBy } from './peer_table.ts';
 import { deviceWith, routesByUnderlay, warnOfRivals } from './underlay_routes.ts';
 
 export const hostGw: Backend = {
@@ -69,11 +70,12 @@ function sortOut(peers: readonly Lease[], node: Node, network: Prefix) {
   const own = [address, node.publicIp].map(parseIpv4);
   const reachable: Lease[] = [];
   const failures: string[] = [];
+  const whyNoHost = noHostBeside(node);
   for (const peer of peers) {
     const { publicIp } = peer.attributes;
     const subnet = formatPrefix(peer.subnet);
     const here = deviceWith(subnet, node);
-    const noHost = whyNoHost(peer, node);
+    const noHost = whyNoHost(peer, parseIpv4(publicIp));
     if (here !== null) {
       failures.push(
         `left out ${subnet} of ${publicIp}: it is on this host's own ${here}; remove the address there if its pods are gone`,
@@ -132,14 +134,17 @@ function programs(
       { program: 'host_gw_receive', device: underlay, hook: 'ingress', by: node.attach.by },
       ...fast.attachments,
     ],
-    peers: new Map(peers.map(toPeer).map((peer) => [peer.subnet, peer])),
+    peers: peerTable(peers),
     endpoints: fast.endpoints,
   };
 }
 
-function toPeer({ subnet, attributes: { publicIp } }: Lease): Peer {
-  return { subnet: formatPrefix(subnet), publicIp, mac: NO_MAC, direct: true };
-}
+const peerTable = peerTableBy(({ subnet, attributes: { publicIp } }) => ({
+  subnet: formatPrefix(subnet),
+  publicIp,
+  mac: NO_MAC,
+  direct: true,
+}));
 
 function optionsOf({ backend }: NetworkConfig): HostGwConfig {
   if (backend.type === 'host-gw') return backend;

@@ -6,11 +6,13 @@ import type { Node } from './contract.ts';
 
 /**
  * The kernel takes a broadcast address for nobody's next hop.
- * @returns why the peer is left out, for people; null: it is not
+ * @returns says why a peer is left out, for people; null: it is not
  */
-export function whyNoHost({ subnet, attributes }: Lease, node: Node): string | null {
+export function noHostBeside(node: Node): (lease: Lease, publicIp: number) => string | null {
   const { name, address, prefixLength } = node.interface;
   const broadcast = broadcastOf(prefixOf(parseIpv4(address), prefixLength));
-  if (parseIpv4(attributes.publicIp) !== broadcast) return null;
-  return `left out ${formatPrefix(subnet)}: its PublicIP ${attributes.publicIp} is the broadcast address of ${name}'s network; join that host again with its own --public-ip, or release the lease`;
+  return ({ subnet, attributes }, publicIp) =>
+    publicIp === broadcast
+      ? `left out ${formatPrefix(subnet)}: its PublicIP ${attributes.publicIp} is the broadcast address of ${name}'s network; join that host again with its own --public-ip, or release the lease`
+      : null;
 }

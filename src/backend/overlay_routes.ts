@@ -15,7 +15,7 @@ import {
 } from '../net/prefix.ts';
 import type { Route } from '../plan/routes.ts';
 import type { Node } from './contract.ts';
-import { whyNoHost } from './no_host.ts';
+import { noHostBeside } from './no_host.ts';
 
 /**
  * The next hop of every overlay route: an on-link gateway keeps the kernel from making a neigh entry for each remote
@@ -33,9 +33,9 @@ export interface OverlayRoutes {
 
 /**
  * Plans the routes. The own subnet is never routed by itself: that route belongs to the pods' bridge, and so a longer
- * lease inside of it needs one of its own. A peer whose
- * PublicIP lies in the overlay would have its outer packets routed into the tunnel again: it is left out, and so is a
- * lease outside the network that would draw a host's address in, or one whose PublicIP no host can have.
+ * lease inside of it needs one of its own. A peer whose PublicIP lies in the overlay would have its outer packets routed
+ * into the tunnel again: it is left out, and so is a lease outside the network that would draw a host's address in, or one
+ * whose PublicIP no host can have.
  * @throws TartanError `CONFIG_INVALID` if an address of this host lies in the overlay
  */
 export function planRoutes(
@@ -52,10 +52,12 @@ export function planRoutes(
   const warnings: string[] = [];
   const reachable: Lease[] = [];
   const single: Prefix[] = [];
+  const whyNoHost = noHostBeside(node);
   for (const lease of peers) {
     const { subnet, attributes } = lease;
-    const noHost = whyNoHost(lease, node);
-    const inside = swallows(cover, underlay, parseIpv4(attributes.publicIp));
+    const publicIp = parseIpv4(attributes.publicIp);
+    const noHost = whyNoHost(lease, publicIp);
+    const inside = swallows(cover, underlay, publicIp);
     const isBeyond = !cover.some((prefix) => covers(prefix, subnet));
     if (inside) {
       warnings.push(

@@ -4,12 +4,13 @@ import { LEAST_IPV4_MTU, type NetworkConfig, type UdpConfig } from '../lease/con
 import type { Lease } from '../lease/lease.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { formatPrefix } from '../net/prefix.ts';
-import { NO_MAC, type Peer } from '../plan/dataplane.ts';
+import { NO_MAC } from '../plan/dataplane.ts';
 import { isOverlayDevice, type PairLink, relayDeviceName } from '../plan/links.ts';
 import type { Backend, Decision, Node, Offer } from './contract.ts';
 import { decideFastPath } from './fast_path.ts';
 import { numberSubnets } from './numbering.ts';
 import { type OverlayRoutes, planRoutes, routeInto } from './overlay_routes.ts';
+import { peerTableBy } from './peer_table.ts';
 import { fouPort, kernelMode } from './udp_kernel.ts';
 import { userMode } from './udp_user.ts';
 
@@ -107,7 +108,7 @@ function byPrograms({ config, options, node, own, device, overlay }: Wish) {
         { program: 'udp_receive', device: underlay, hook: 'ingress', by },
         ...fast.attachments,
       ],
-      peers: new Map(reachable.map(toPeer).map((peer) => [peer.subnet, peer])),
+      peers: peerTable(reachable),
       endpoints: fast.endpoints,
     },
     warnings: [...fast.warnings, ...(xdp ? [NO_XDP] : []), ...warnings],
@@ -163,6 +164,8 @@ function isPeer({ attributes: { backendType } }: Lease): boolean {
   return backendType === '' || backendType === 'udp';
 }
 
-function toPeer({ subnet, attributes: { publicIp } }: Lease): Peer {
-  return { subnet: formatPrefix(subnet), publicIp, mac: NO_MAC };
-}
+const peerTable = peerTableBy(({ subnet, attributes: { publicIp } }) => ({
+  subnet: formatPrefix(subnet),
+  publicIp,
+  mac: NO_MAC,
+}));

@@ -16,6 +16,7 @@ import { decideFastPath } from './fast_path.ts';
 import { numberSubnets } from './numbering.ts';
 import { onLink } from './on_link.ts';
 import { planRoutes, routeInto } from './overlay_routes.ts';
+import { peerTableBy } from './peer_table.ts';
 import { deviceWith, routesByUnderlay, warnOfRivals } from './underlay_routes.ts';
 import { kernelMode } from './vxlan_kernel.ts';
 
@@ -137,12 +138,7 @@ function desired(
         // Last: what it has stripped, only a vxlan_receive that knows of it can take.
         ...(xdp ? [{ program: STRIP, device: underlay, hook: 'ingress', by: 'xdp' } as const] : []),
       ],
-      peers: new Map(
-        reachable.map(toPeer).map((peer) => {
-          const { subnet } = peer;
-          return [subnet, direct.has(subnet) ? { ...peer, direct: true } : peer];
-        }),
-      ),
+      peers: new Map([...peerTable(reachable), ...directPeerTable([...direct.values()])]),
       endpoints: fast.endpoints,
     },
     warnings: [...fast.warnings, ...found],
@@ -198,6 +194,9 @@ function mtuOf({ mtu }: VxlanConfig, { interface: { name, mtu: most } }: Node): 
 function isPeer({ attributes: { vxlan: data } }: Lease, options: VxlanConfig): boolean {
   return data !== undefined && data.vni === options.vni;
 }
+
+const peerTable = peerTableBy(toPeer);
+const directPeerTable = peerTableBy((lease) => ({ ...toPeer(lease), direct: true }));
 
 function toPeer({ subnet, attributes: { publicIp, vxlan: data } }: Lease): Peer {
   return { subnet: formatPrefix(subnet), publicIp, mac: data?.vtepMac ?? '' };

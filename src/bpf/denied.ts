@@ -34,8 +34,13 @@ export function readAttachedOrNamed(pins: Pins): Found[] {
   );
 }
 
-/** Takes a program off its device and unpins the link, if need be in the other order. */
+/** Unpins the link and takes its program off the device; the first is enough, but does not do it at once. */
 export function detachOrUnpin(pins: Pins, place: Place): void {
+  // It has no pin: whoever may not delete it is to be told.
+  if (place.by === 'clsact') {
+    detach(pins, place);
+    return;
+  }
   unlessDenied(
     () => detach(pins, place),
     () => removePin(pins.link(linkName(place.program, place.ifindex))),

@@ -4,7 +4,7 @@ import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import type { Endpoint } from '../plan/dataplane.ts';
 import { lookupBatch, lookupElement, readBatches, updateElement } from '../sys/bpf.ts';
 import { endpointLayout } from './layouts.gen.ts';
-import { fitValues, type OpenMap, type OpenMaps } from './open_map.ts';
+import { fitValues, indexKey, type OpenMap, type OpenMaps } from './open_map.ts';
 import type { DeviceIndexes } from './settings.ts';
 import { decodeStruct, encodeStruct, type StructOf } from './struct_codec.ts';
 
@@ -75,20 +75,14 @@ function placeOf({ endpoints: { maxEntries } }: EndpointMap, address: number): n
   return address % maxEntries;
 }
 
-function keyOf(place: number): Buffer {
-  const key = Buffer.alloc(4);
-  key.writeUInt32LE(place);
-  return key;
-}
-
 function readPlace(maps: OpenMaps, place: number): EndpointStruct {
   const value = Buffer.alloc(endpointLayout.size);
-  lookupElement(maps.endpoints.fd, keyOf(place), value);
+  lookupElement(maps.endpoints.fd, indexKey(place), value);
   return decodeStruct(endpointLayout, value);
 }
 
 function writePlace(maps: OpenMaps, place: number, struct: EndpointStruct): void {
-  updateElement(maps.endpoints.fd, keyOf(place), encodeStruct(endpointLayout, struct));
+  updateElement(maps.endpoints.fd, indexKey(place), encodeStruct(endpointLayout, struct));
 }
 
 /** Endpoints of a map with another number of places; of two that have the same place now, one is left out. */
@@ -98,7 +92,7 @@ export function moveEndpoints(from: OpenMap, to: OpenMap): void {
     for (let at = 0; at < count; at += 1) {
       const value = fitted.subarray(at * to.valueSize, (at + 1) * to.valueSize);
       const address = value.readUInt32BE(endpointLayout.fields.address.offset);
-      if (address !== 0) updateElement(to.fd, keyOf(placeOf({ endpoints: to }, address)), value);
+      if (address !== 0) updateElement(to.fd, indexKey(placeOf({ endpoints: to }, address)), value);
     }
   }
 }

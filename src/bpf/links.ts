@@ -65,9 +65,27 @@ function pinLink(place: Place & AttachSite, programFd: number): void {
   }
 }
 
+/** How long the kernel may take to let go of a link whose pin is gone, and the pause between two tries. */
+const RELEASE_MS = 500;
+const PAUSE_MS = 5;
+
+/** Until then the program counts as attached there (EEXIST). */
+function onceReleased<T>(create: () => T): T {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let left = RELEASE_MS / PAUSE_MS; ; left -= 1) {
+    try {
+      return create();
+    } catch (error) {
+      const isThere = error instanceof SystemError && error.errno === 'EEXIST';
+      if (!isThere || left === 0) throw error;
+      Atomics.wait(pause, 0, 0, PAUSE_MS);
+    }
+  }
+}
+
 function createTcx(programFd: number, { ifindex, hook }: Place): number {
   try {
-    return createTcxLink(programFd, ifindex, hook);
+    return onceReleased(() => createTcxLink(programFd, ifindex, hook));
   } catch (cause) {
     if (!(cause instanceof SystemError) || cause.errno !== 'EINVAL') throw cause;
     throw new TartanError(
@@ -113,9 +131,11 @@ export function detachAllLinks(pins: Pins): void {
   for (const name of listLinks(pins)) unpin(pins, name);
 }
 
+/** The pin first: should this process end in between, the link ends with it. A pin without a program nobody would miss. */
 function unpin(pins: Pins, name: string): void {
   const path = pins.link(name);
   withPinned(path, (link) => {
+    removePin(path);
     try {
       detachLink(link);
     } catch (error) {
@@ -123,5 +143,4 @@ function unpin(pins: Pins, name: string): void {
       if (!(error instanceof SystemError) || error.errno !== 'ENOLINK') throw error;
     }
   });
-  removePin(path);
 }

@@ -19,6 +19,13 @@ export function openMapOf(fd: number): OpenMap {
   return { fd, ...readMapInfo(fd) };
 }
 
+/** The key of an array's element. */
+export function indexKey(index: number): Buffer {
+  const key = Buffer.alloc(4);
+  key.writeUInt32LE(index);
+  return key;
+}
+
 /** Of a map that is no array: those are never empty. */
 export function isEmpty({ fd, keySize }: OpenMap): boolean {
   return !nextKey(fd, null, Buffer.alloc(keySize));

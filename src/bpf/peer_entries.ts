@@ -1,8 +1,8 @@
 /** What stands in the peer maps, as it stands there. */
 import { formatPrefix, type Prefix, prefixOf, prefixSize } from '../net/prefix.ts';
-import { lookupBatch, nextKey } from '../sys/bpf.ts';
+import { nextKey, readBatches } from '../sys/bpf.ts';
 import { lpmKeyLayout, peerLayout } from './layouts.gen.ts';
-import { fitValues, lookupStruct, type OpenMaps } from './open_map.ts';
+import { fitValues, indexKey, lookupStruct, type OpenMaps } from './open_map.ts';
 import { readSettingsStruct, type SettingsMap } from './settings.ts';
 import { decodeStruct, type StructOf } from './struct_codec.ts';
 
@@ -31,25 +31,31 @@ export function placeOf(numbering: Numbering, subnet: Prefix): number | null {
   return place >= 0 && place < numbering.count ? place : null;
 }
 
-/** The places of the array that somebody holds, and where in the values each begins. */
-export function readPlaces(maps: PeerMaps): {
-  values: Buffer;
-  places: { place: number; at: number }[];
-} {
-  const { fd, maxEntries, valueSize } = maps.peers;
-  const keys = Buffer.alloc(4 * maxEntries);
-  const found = Buffer.alloc(valueSize * maxEntries);
-  const places: { place: number; at: number }[] = [];
-  const count = lookupBatch(fd, keys, found, maxEntries);
-  const values = fitValues(found, valueSize, peerLayout.size);
+/** A place of the array that somebody holds, and where its `struct peer` is: good until the next one is asked for. */
+export interface HeldPlace {
+  readonly place: number;
+  readonly values: Buffer;
+  readonly at: number;
+}
+
+export function* readPlaces({ peers }: Pick<PeerMaps, 'peers'>): Generator<HeldPlace> {
+  const { fd, keySize, valueSize } = peers;
   const { offset } = peerLayout.fields.flags;
-  for (let number = 0; number < count; number += 1) {
-    const at = number * peerLayout.size;
-    if (values[at + offset] !== 0) {
-      places.push({ place: keys.readUInt32LE(4 * number), at });
+  for (const batch of readBatches(fd, keySize, valueSize)) {
+    const values = fitValues(batch.values, valueSize, peerLayout.size);
+    for (let number = 0; number < batch.count; number += 1) {
+      const at = number * peerLayout.size;
+      if (values[at + offset] !== 0) {
+        yield { place: batch.keys.readUInt32LE(4 * number), values, at };
+      }
     }
   }
-  return { values, places };
+}
+
+/** Who holds a place of the array; null: nobody, or the array has no such place. */
+export function readPlace({ peers }: Pick<PeerMaps, 'peers'>, place: number): PeerStruct | null {
+  const peer = lookupStruct(peers, peerLayout, indexKey(place));
+  return peer === null || peer.flags === 0 ? null : peer;
 }
 
 /** A PublicIP as a number, and where it is counted. */
@@ -58,14 +64,14 @@ export interface PlacedAddress {
   readonly slot: number;
 }
 
-/** Every peer's PublicIP and slot, and no more of it: this is asked at each change of one peer. */
+/** Every peer's PublicIP and slot, and no more of it: a network has thousands. */
 export function readAddresses(maps: PeerMaps): PlacedAddress[] {
-  const { values, places } = readPlaces(maps);
   const { offset } = peerLayout.fields.address;
-  return [
-    ...places.map(({ place, at }) => ({ slot: place, address: values.readUInt32BE(at + offset) })),
-    ...readTrie(maps).map(({ peer: { slot, address } }) => ({ slot, address })),
-  ];
+  const addresses: PlacedAddress[] = [];
+  for (const { place, values, at } of readPlaces(maps))
+    addresses.push({ slot: place, address: values.readUInt32BE(at + offset) });
+  for (const { peer } of readTrie(maps)) addresses.push({ slot: peer.slot, address: peer.address });
+  return addresses;
 }
 
 export function readTrie(maps: PeerMaps): { subnet: string; peer: PeerStruct }[] {

@@ -3,12 +3,11 @@
  * its subnet; any other stands in the trie `peers_lpm`. `sources` lists the peers' PublicIPs.
  */
 import { TartanError } from '../errors.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
-import { formatPrefix, type Prefix, parsePrefix, prefixOf, prefixSize } from '../net/prefix.ts';
+import { type Prefix, parsePrefix, prefixSize } from '../net/prefix.ts';
 import { NO_MAC, type Peer } from '../plan/dataplane.ts';
 import { deleteElement, possibleCpus, updateBatch, updateElement } from '../sys/bpf.ts';
 import { lpmKeyLayout, peerLayout, trafficLayout } from './layouts.gen.ts';
-import { isEmpty, type OpenMaps } from './open_map.ts';
+import { indexKey, isEmpty, type OpenMaps } from './open_map.ts';
 import {
   type Numbering,
   type PeerMaps,
@@ -17,12 +16,22 @@ import {
   placeOf,
   readAddresses,
   readNumbering,
+  readPlace,
   readPlaces,
   readTrie,
 } from './peer_entries.ts';
-import { addRow, indexRows, newRows, PEER_DIRECT, type RowIndex, rowValue } from './peer_rows.ts';
+import { keepFew, peerOf, toPeer } from './peer_memo.ts';
+import {
+  addRow,
+  indexRows,
+  newRows,
+  type PeerRows,
+  type RowIndex,
+  rowValue,
+  slotsOf,
+} from './peer_rows.ts';
 import { writeIrregular } from './settings.ts';
-import { removeSource, writeSources, writeSourcesOf } from './source_map.ts';
+import { readSources, removeSource, writeSources, writeSourcesOf } from './source_map.ts';
 import { decodeStruct, encodeStruct } from './struct_codec.ts';
 
 /** Where a subnet's traffic is counted in `peer_counters`; null: nobody holds it, and it is not one of the array's. */
@@ -34,32 +43,23 @@ export function slotOf(maps: PeerMaps, subnet: string): number | null {
 
 /** Every peer, by subnet. */
 export function readPeers(maps: PeerMaps): Map<string, Peer> {
-  const numbering = readNumbering(maps);
-  const size = prefixSize(numbering.length);
+  const { first, length } = readNumbering(maps);
+  const size = prefixSize(length);
   const peers = new Map<string, Peer>();
-  for (const { place, peer } of readArray(maps)) {
-    const subnet = formatPrefix(prefixOf(numbering.first + place * size, numbering.length));
-    peers.set(subnet, toPeer(subnet, peer));
+  for (const { place, values, at } of readPlaces(maps)) {
+    const peer = peerOf(first + place * size, length, values, at);
+    peers.set(peer.subnet, peer);
   }
+  keepFew(peers.size);
   for (const { subnet, peer } of readTrie(maps)) peers.set(subnet, toPeer(subnet, peer));
   return peers;
 }
 
-function toPeer(subnet: string, { address, mac, flags }: PeerStruct): Peer {
-  const peer = { subnet, publicIp: formatIpv4(address), mac };
-  return flags & PEER_DIRECT ? { ...peer, direct: true } : peer;
-}
-
-function readArray(maps: PeerMaps): { place: number; peer: PeerStruct }[] {
-  const { values, places } = readPlaces(maps);
-  return places.map(({ place, at }) => ({ place, peer: decodeStruct(peerLayout, values, at) }));
-}
-
 /**
- * Writes peers, new ones and changed ones. The settings must have been written. `sources` comes first: no peer is known
- * whose packets are refused, and a run that is cut short leaves the peers to be written again. A program that reads an
- * entry while it changes may see the old MAC with the new address: the packet is lost at the other end, as it would
- * have been a moment earlier.
+ * Writes peers, new ones and changed ones. The settings must have been written. A PublicIP comes before its peers and goes
+ * after them: no peer is known whose packets are refused, wherever a run is cut short. A program that reads an entry while
+ * it changes may see the old MAC with the new address: the packet is lost at the other end, as it would have been a moment
+ * earlier.
  * Where a subnet has passed to another host, what was counted for the one before is forgotten.
  * @throws TartanError `KERNEL` if there are more irregular peers than have room; then nothing is written
  */
@@ -76,16 +76,18 @@ export function writePeers(maps: OpenMaps, peers: readonly Peer[]): void {
   const placed = giveSlots(maps, numbering, others);
   const irregular = newRows(placed.length);
   for (const { peer, subnet, slot } of placed) addRow(irregular, slot, subnet.length, peer);
-  // A host that joins a large network has nothing to look through yet. That is asked of the map that is left first.
-  const standing = isEmpty(maps.sources) ? [] : readAddresses(maps);
   const coming = indexRows(regular, irregular);
-  const passed = standing.length === 0 ? [] : findPassed(maps, coming);
-  for (const rows of [regular, irregular]) writeSourcesOf(maps, rows);
-  leaveSources(maps, standing, coming.hasSlot, coming.hasAddress);
+  // A host that joins a large network has nothing to look through yet. That is asked of the map that is left first.
+  const holders = isEmpty(maps.sources) ? [] : readHolders(maps, regular, coming);
+  const passed = holders.filter((holder) => hasPassed(holder, coming)).map(({ slot }) => slot);
+  // Where those that go leave no room for those that come, some come behind their peers.
+  const hadRoom = [regular, irregular].every((rows) => writeSourcesOf(maps, rows));
   updateBatch(maps.peers.fd, regular.slots, regular.values, regular.count);
   for (const [at, { subnet }] of placed.entries())
     updateElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet), rowValue(irregular, at));
   if (placed.length > 0) writeIrregular(maps, true);
+  const leaves = holders.some(({ slot, address }) => coming.at(slot)?.address !== address);
+  if (leaves || !hadRoom) settleSources(maps);
   for (const slot of passed) forgetTraffic(maps, slot);
 }
 
@@ -96,29 +98,43 @@ interface PlacedPeer {
   readonly slot: number;
 }
 
-/**
- * Slots that another host is to have now. One that moves keeps its MAC, and one that makes its device anew its PublicIP:
- * both keep their counters.
- */
-function findPassed(maps: OpenMaps, coming: RowIndex): number[] {
-  const { values, places } = readPlaces(maps);
-  const holders = [
-    ...places
-      .filter(({ place }) => coming.hasSlot(place))
-      .map(({ place, at }) => ({ ...decodeStruct(peerLayout, values, at), slot: place })),
-    ...readTrie(maps).map(({ peer }) => peer),
-  ];
-  return holders.flatMap(({ slot, mac, address }) => {
-    const row = coming.at(slot);
-    if (row === null || row.address === address) return [];
-    return mac !== NO_MAC && row.mac === mac ? [] : [slot];
-  });
+/** Who stands in a slot that somebody is to have now. */
+type Holder = Pick<PeerStruct, 'slot' | 'address' | 'mac'>;
+
+/** More are read sooner with all the others. */
+const FEW = 100;
+
+function readHolders(maps: OpenMaps, regular: PeerRows, coming: RowIndex): Holder[] {
+  const holders: Holder[] = readTrie(maps)
+    .map(({ peer }) => peer)
+    .filter(({ slot }) => coming.hasSlot(slot));
+  if (regular.count <= FEW) {
+    for (const slot of slotsOf(regular)) {
+      const peer = readPlace(maps, slot);
+      if (peer !== null) holders.push({ ...peer, slot });
+    }
+    return holders;
+  }
+  for (const { place, values, at } of readPlaces(maps)) {
+    if (coming.hasSlot(place))
+      holders.push({ ...decodeStruct(peerLayout, values, at), slot: place });
+  }
+  return holders;
+}
+
+/** One that moves keeps its MAC, and one that makes its device anew its PublicIP: both keep their counters. */
+function hasPassed({ slot, mac, address }: Holder, coming: RowIndex): boolean {
+  const row = coming.at(slot);
+  if (row === null || row.address === address) return false;
+  return mac === NO_MAC || row.mac !== mac;
 }
 
 function forgetTraffic(maps: OpenMaps, slot: number): void {
-  const key = Buffer.alloc(4);
-  key.writeUInt32LE(slot);
-  updateElement(maps.peer_counters.fd, key, Buffer.alloc(trafficLayout.size * possibleCpus()));
+  updateElement(
+    maps.peer_counters.fd,
+    indexKey(slot),
+    Buffer.alloc(trafficLayout.size * possibleCpus()),
+  );
 }
 
 /** A slot behind the array's for each irregular peer: the one it has, or the lowest that is free. */
@@ -156,49 +172,47 @@ export function removePeers(maps: OpenMaps, subnets: readonly string[]): void {
   const numbering = readNumbering(maps);
   const slots = new Map(readTrie(maps).map(({ subnet, peer }) => [subnet, peer.slot]));
   const empty = Buffer.alloc(peerLayout.size);
-  const key = Buffer.alloc(4);
   const placed = subnets.flatMap((text) => {
     const subnet = parsePrefix(text);
     const place = placeOf(numbering, subnet);
     const slot = place ?? slots.get(text);
     return slot === undefined ? [] : [{ subnet, place, slot }];
   });
-  const left = new Set(placed.map(({ slot }) => slot));
-  leaveSources(
-    maps,
-    readAddresses(maps),
-    (slot) => left.has(slot),
-    () => false,
-  );
   for (const { subnet, place, slot } of placed) {
-    key.writeUInt32LE(slot);
     if (place === null) deleteElement(maps.peers_lpm.fd, encodeStruct(lpmKeyLayout, subnet));
-    else updateElement(maps.peers.fd, key, empty);
+    else updateElement(maps.peers.fd, indexKey(slot), empty);
     forgetTraffic(maps, slot);
   }
   writeIrregular(maps, readTrie(maps).length > 0);
+  settleSources(maps);
 }
 
 /**
- * What becomes of the PublicIPs of the entries in these slots: one that only they have is forgotten, one that another
- * entry has as well is counted there. Those of the entries to come are written already.
+ * Makes `sources` what the peers say: a PublicIP that none of them has goes, and each of theirs is counted in a slot of its
+ * own. What goes comes first: there is room for one a slot.
  */
-function leaveSources(
-  maps: OpenMaps,
-  standing: readonly PlacedAddress[],
-  isLeft: (slot: number) => boolean,
-  isComing: (address: number) => boolean,
-): void {
-  const leaving = new Set<number>();
-  const staying = new Map<number, number>();
-  for (const { slot, address } of standing) {
-    if (!isLeft(slot)) staying.set(address, slot);
-    else if (!isComing(address)) leaving.add(address);
+export function settleSources(maps: OpenMaps): void {
+  const { surplus, missing } = findStrays(maps);
+  for (const address of surplus) removeSource(maps, address);
+  writeSources(maps, missing);
+}
+
+/** Whether a run that was cut short, or somebody else, has left `sources` otherwise than the peers say. */
+export function hasStrays(maps: OpenMaps): boolean {
+  const { surplus, missing } = findStrays(maps);
+  return surplus.length + missing.length > 0;
+}
+
+function findStrays(maps: OpenMaps): { surplus: number[]; missing: PlacedAddress[] } {
+  const standing = readAddresses(maps);
+  const slots = new Map(standing.map(({ address, slot }) => [address, slot]));
+  const addresses = new Map(standing.map(({ address, slot }) => [slot, address]));
+  const surplus: number[] = [];
+  const right = new Set<number>();
+  for (const { address, slot } of readSources(maps)) {
+    if (!slots.has(address)) surplus.push(address);
+    else if (addresses.get(slot) === address) right.add(address);
   }
-  const shared = [...staying].filter(([address]) => leaving.has(address));
-  writeSources(
-    maps,
-    shared.map(([address, slot]) => ({ address, slot })),
-  );
-  for (const address of leaving) if (!staying.has(address)) removeSource(maps, address);
+  const missing = [...slots].filter(([address]) => !right.has(address));
+  return { surplus, missing: missing.map(([address, slot]) => ({ address, slot })) };
 }

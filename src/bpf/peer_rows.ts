@@ -59,17 +59,15 @@ export function rowValue({ values }: PeerRows, number: number): Buffer {
   return values.subarray(number * peerLayout.size, (number + 1) * peerLayout.size);
 }
 
-/** Which slots and addresses rows have. */
+/** Which slots rows have. */
 export interface RowIndex {
   hasSlot(slot: number): boolean;
-  hasAddress(address: number): boolean;
   at(slot: number): PeerRow | null;
 }
 
-/** Slots are small numbers, so that a table of all is quicker than a map. What is seldom asked is gathered when it is. */
+/** Slots are small numbers, so that a table of all is quicker than a map. */
 export function indexRows(regular: PeerRows, irregular: PeerRows): RowIndex {
   const both = [regular, irregular];
-  let addresses: Set<number> | undefined;
   const table = new Int32Array(1 + Math.max(...both.map(highestSlot)));
   // One more than its number among all rows; 0: nobody has the slot.
   for (const [part, rows] of both.entries())
@@ -77,10 +75,6 @@ export function indexRows(regular: PeerRows, irregular: PeerRows): RowIndex {
       table[slotAt(rows, number)] = 1 + number + (part === 0 ? 0 : regular.count);
   return {
     hasSlot: (slot) => (table[slot] ?? 0) > 0,
-    hasAddress(address) {
-      addresses ??= new Set(both.flatMap(addressesOf));
-      return addresses.has(address);
-    },
     at(slot) {
       const number = (table[slot] ?? 0) - 1;
       if (number < 0) return null;
@@ -89,6 +83,10 @@ export function indexRows(regular: PeerRows, irregular: PeerRows): RowIndex {
         : rowAt(irregular, number - regular.count);
     },
   };
+}
+
+export function slotsOf(rows: PeerRows): number[] {
+  return Array.from({ length: rows.count }, (_, number) => slotAt(rows, number));
 }
 
 function slotAt({ slots }: PeerRows, number: number): number {
@@ -100,10 +98,6 @@ function highestSlot(rows: PeerRows): number {
   for (let number = 0; number < rows.count; number += 1)
     highest = Math.max(highest, slotAt(rows, number));
   return highest;
-}
-
-function addressesOf({ addresses, count }: PeerRows): number[] {
-  return Array.from({ length: count }, (_, number) => addresses.readUInt32BE(4 * number));
 }
 
 function rowAt(rows: PeerRows, number: number): PeerRow {

@@ -34,6 +34,7 @@ export function diffDataplane(
     ...(peers.write.length > 0
       ? [{ op: 'peers.write', generation, peers: peers.write } as const]
       : []),
+    ...(found?.strays ? [{ op: 'sources.settle', generation } as const] : []),
     ...diffEndpoints(generation, desired.endpoints, found?.endpoints ?? new Map()),
     // By subnet, which has a place now: as late as can be, for what is counted there afterwards is not seen here.
     ...(from?.renumbered ? [{ op: 'traffic.copy', from: from.name, generation } as const] : []),
@@ -112,7 +113,7 @@ function diffEndpoints(
 }
 
 function samePeer(a: Peer, b: Peer): boolean {
-  return a.publicIp === b.publicIp && a.mac === b.mac && a.direct === b.direct;
+  return a === b || (a.publicIp === b.publicIp && a.mac === b.mac && a.direct === b.direct);
 }
 
 function diffPeers(desired: ReadonlyMap<string, Peer>, observed: ReadonlyMap<string, Peer>) {

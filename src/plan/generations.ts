@@ -6,6 +6,8 @@ export interface Generation {
   readonly settings: Settings | null;
   readonly peers: ReadonlyMap<string, Peer>;
   readonly endpoints: ReadonlyMap<string, Endpoint>;
+  /** The addresses from which packets are accepted are not those of the peers. */
+  readonly strays?: boolean;
   /** `incomplete`: pins are missing, it is to be loaded anew. `foreign`: a map in it is not one that we made. */
   readonly flaw?: { readonly kind: 'incomplete' | 'foreign'; readonly detail: string };
 }

@@ -1,6 +1,6 @@
 /** Peers without a place in the programs' peer array: their leases have another length, or lie outside its range. */
-import { parsePrefix, prefixSize } from '../net/prefix.ts';
-import type { Dataplane } from './dataplane.ts';
+import { type Prefix, parsePrefix, prefixSize } from '../net/prefix.ts';
+import type { Dataplane, Peer } from './dataplane.ts';
 import { LEAST_IRREGULAR_PLACES } from './generations.ts';
 
 /** Counted once for each table of peers, which is asked about many times. */
@@ -25,9 +25,20 @@ function countIrregular(
   const first = parsePrefix(firstSubnet);
   const end = first.address + subnetCount * prefixSize(first.length);
   let count = 0;
-  for (const subnet of peers.keys()) {
-    const { address, length } = parsePrefix(subnet);
+  for (const peer of peers.values()) {
+    const { address, length } = prefixOfPeer(peer);
     if (length !== first.length || address < first.address || address >= end) count += 1;
   }
   return count;
+}
+
+/** Of a table that has changed, most peers are those of the one before. */
+const prefixes = new WeakMap<Peer, Prefix>();
+
+function prefixOfPeer(peer: Peer): Prefix {
+  const known = prefixes.get(peer);
+  if (known !== undefined) return known;
+  const prefix = parsePrefix(peer.subnet);
+  prefixes.set(peer, prefix);
+  return prefix;
 }

@@ -65,6 +65,8 @@ export type Op =
       readonly generation: string;
       readonly subnets: readonly string[];
     }
+  /** Make the PublicIPs from which packets are accepted those of the peers that stand there. */
+  | { readonly op: 'sources.settle'; readonly generation: string }
   | {
       readonly op: 'endpoints.write';
       readonly generation: string;

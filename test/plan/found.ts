@@ -70,6 +70,7 @@ function conditions(
   return {
     whole: { settings, peers, endpoints },
     unwritten: { settings: null, peers, endpoints },
+    strayed: { settings, peers, endpoints, strays: true },
     incomplete: {
       settings: null,
       peers: new Map(),
@@ -85,7 +86,7 @@ function generationsOn(devices: readonly string[]): fc.Arbitrary<Map<string, Gen
     .tuple(
       fc.constantFrom(BUILD, 'f'.repeat(64)),
       fc.constantFrom(...devices),
-      fc.constantFrom('whole', 'unwritten', 'incomplete'),
+      fc.constantFrom('whole', 'unwritten', 'incomplete', 'strayed'),
     )
     .chain(([build, device, condition]) =>
       fc

@@ -145,6 +145,10 @@ export function apply(host: Host, op: Op): Host {
       for (const peer of op.peers) peers.set(peer.subnet, peer);
       return setGeneration(host, op.generation, { ...generationOf(host, op.generation), peers });
     }
+    case 'sources.settle': {
+      const { strays: _, ...rest } = generationOf(host, op.generation);
+      return setGeneration(host, op.generation, rest);
+    }
     case 'peers.remove': {
       const peers = new Map(writable(host, op.generation).peers);
       for (const subnet of op.subnets) assert(peers.delete(subnet), `no peer ${subnet}`);
