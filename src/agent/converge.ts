@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Kernel } from '../kernel/contract.ts';
 import { diff } from '../plan/diff.ts';
 import type { Op } from '../plan/op.ts';
@@ -37,6 +38,8 @@ export function createConverger(kernel: Kernel, signal: AbortSignal): Converger 
     const ops = await plan(desired);
     let refused: unknown = null;
     for (const op of ops) {
+      // Few steps wait for anything: a signal would not be heard between them.
+      await setImmediate();
       stopIfInterrupted(signal);
       try {
         await kernel.apply(op);

@@ -1,7 +1,6 @@
 import type { Lease } from '../lease/lease.ts';
-import { isOfHost } from '../lease/ownership.ts';
 import { formatPrefix, type Prefix, prefixesEqual } from '../net/prefix.ts';
-import { holderOf, leaseLost } from './renewal.ts';
+import { holderOf, leaseLost, successorOf } from './renewal.ts';
 
 /** One line of `watch`. Keys may be added, never renamed. */
 export interface WatchEvent {
@@ -75,7 +74,11 @@ export function leaseDetail({ subnet, attributes }: Lease): EventDetail {
 }
 
 /** What `acquired` says: if the subnet is another now, also what has become of the former one. */
-export function acquiredDetail(lease: Lease, former: Prefix, leases: Iterable<Lease>): EventDetail {
+export function acquiredDetail(
+  lease: Lease,
+  former: Prefix,
+  leases: readonly Lease[],
+): EventDetail {
   const detail = leaseDetail(lease);
   if (prefixesEqual(lease.subnet, former)) return detail;
   const message = whyLost(lease, former, leases);
@@ -83,8 +86,9 @@ export function acquiredDetail(lease: Lease, former: Prefix, leases: Iterable<Le
 }
 
 /** Why a former lease of this host is no more; null: there it is, beside the one that the host has taken. */
-export function whyLost(own: Lease, former: Prefix, leases: Iterable<Lease>): string | null {
-  const holder = holderOf(leases, former);
-  if (holder === null || !isOfHost(holder, own)) return leaseLost(former, holder).message;
-  return prefixesEqual(own.subnet, former) ? leaseLost(former, null).message : null;
+export function whyLost(own: Lease, former: Prefix, leases: readonly Lease[]): string | null {
+  const successor = successorOf(leases, former, own);
+  if (successor !== null) return leaseLost(former, successor).message;
+  const isLeft = !prefixesEqual(own.subnet, former) && holderOf(leases, former) !== null;
+  return isLeft ? null : leaseLost(former, null).message;
 }

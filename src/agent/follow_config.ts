@@ -30,30 +30,36 @@ export async function followConfig(following: ConfigFollowing): Promise<void> {
     const stored = await store.readConfig().catch(() => undefined);
     if (stored === undefined) continue;
     const text = stored?.text ?? null;
-    if (text === seen) continue;
+    const isNews = text !== seen;
     seen = text;
+    const warn = (message: string) => isNews && log.warn(message);
     if (text === null) {
-      log.warn(
+      warn(
         'the network config is gone from the store: this host keeps its lease, and nobody can take one; write it again with `tartan init-config`',
       );
       continue;
     }
     try {
-      consider(parseConfig(text), following);
+      // Also what is no news: a lease that was just taken brought a config with it that was read before this one.
+      consider(parseConfig(text), following, warn);
     } catch (error) {
-      log.warn(`the network config has changed and is not taken up: ${messageOf(error)}`);
+      warn(`the network config has changed and is not taken up: ${messageOf(error)}`);
     }
   }
 }
 
-function consider(config: NetworkConfig, { current, adopt, log }: ConfigFollowing): void {
+function consider(
+  config: NetworkConfig,
+  { current, adopt }: ConfigFollowing,
+  warn: (message: string) => void,
+): void {
   const before = current();
   if (JSON.stringify(config) === JSON.stringify(before)) return;
   if (JSON.stringify(withoutFastPath(config)) === JSON.stringify(withoutFastPath(before))) {
     adopt(config);
     return;
   }
-  log.warn(
+  warn(
     'the network config has changed in more than FastPath: it is taken up by `tartan join`, which takes `tartan watch` to be stopped first',
   );
 }

@@ -1,3 +1,4 @@
+import { TartanError } from '../errors.ts';
 import { ownsLease } from '../lease/ownership.ts';
 import { parsePrefix } from '../net/prefix.ts';
 import type { LeaseStore } from '../store/contract.ts';
@@ -5,36 +6,36 @@ import { leaveReservation } from './leave_reservation.ts';
 import { identityOf } from './renew.ts';
 import type { HostState, Identification } from './state_file.ts';
 
+const ATTEMPTS = 3;
+
 /**
- * Gives back what else the host has: a lease that it left for a reservation, say. Only by its MAC: where leases have
- * none, another host with its PublicIP might be meant.
- * @returns whether it did
+ * Gives back all that the host has by what it remembers, as far as that still is this host's and no reservation.
+ * @returns whether there was any
+ * @throws TartanError `BUSY`
  */
-export async function giveBackOthers(store: LeaseStore, host: Identification): Promise<boolean> {
-  if (host.vtepMac === null) return false;
+export async function giveBackLease(
+  store: LeaseStore,
+  { before = [], left = [], ...now }: Identification & Pick<HostState, 'before' | 'left'>,
+): Promise<boolean> {
   let removed = false;
-  const { leases } = await store.list();
-  for (const lease of leases) {
-    if (lease.expiresAt === 'never' || !ownsLease(lease, identityOf(host))) continue;
-    removed = (await store.remove(lease)) || removed;
+  for (const host of [now, ...before, ...left.map((subnet) => ({ ...now, subnet }))]) {
+    removed = (await giveBack(store, host)) || removed;
   }
   return removed;
 }
 
-/** Gives a lease back, if it still is this host's and no reservation. @returns whether it did */
-export async function giveBackLease(
-  store: LeaseStore,
-  { before = [], ...now }: Identification & Pick<HostState, 'before'>,
-): Promise<boolean> {
-  for (const host of [now, ...before]) {
-    if (await giveBack(store, host)) return true;
-  }
-  return false;
-}
-
+/** Somebody else may write between reading and writing (`tartan renew`, which takes no lock), but not for ever. */
 async function giveBack(store: LeaseStore, host: Identification): Promise<boolean> {
-  const lease = await store.get(parsePrefix(host.subnet));
-  if (lease === null || !ownsLease(lease, identityOf(host))) return false;
-  if (lease.expiresAt === 'never') return leaveReservation(store, lease);
-  return store.remove(lease);
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const lease = await store.get(parsePrefix(host.subnet));
+    if (lease === null || !ownsLease(lease, identityOf(host))) return false;
+    if (lease.expiresAt !== 'never') {
+      if (await store.remove(lease)) return true;
+    } else if (await leaveReservation(store, lease)) return false;
+  }
+  throw new TartanError(
+    'BUSY',
+    `the lease of ${host.subnet} changed ${ATTEMPTS} times while it was being given back`,
+    'Run it again; if it keeps happening, another process renews the same lease.',
+  );
 }

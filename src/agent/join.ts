@@ -1,13 +1,12 @@
 import type { Mode } from '../backend/contract.ts';
 import type { Lease } from '../lease/lease.ts';
-import { isOfHost } from '../lease/ownership.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import type { Op } from '../plan/op.ts';
 import { type LeasePlan, planLease } from './acquire.ts';
 import { type Converger, createConverger } from './converge.ts';
 import { chooseDataplane } from './dataplane.ts';
 import { withLock } from './lock.ts';
-import { holderOf, leaseLost } from './renewal.ts';
+import { leaseLost, successorOf } from './renewal.ts';
 import { desiredState, type Settled, settle } from './settle.ts';
 import {
   leavingNoTrace,
@@ -113,9 +112,8 @@ async function tellOfChange(
 ): Promise<void> {
   if (change === null) return;
   const { former } = change;
-  const holder = holderOf(snapshot.leases, former);
-  const isOthers = holder !== null && !isOfHost(holder, lease);
-  const why = isOthers ? `: ${leaseLost(former, holder).message}` : '';
+  const successor = successorOf(snapshot.leases, former, lease);
+  const why = successor === null ? '' : `: ${leaseLost(former, successor).message}`;
   log.warn(
     `the subnet of this host is ${formatPrefix(lease.subnet)}, no longer ${formatPrefix(former)}${why}`,
   );

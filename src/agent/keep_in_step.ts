@@ -42,7 +42,7 @@ export async function keepInStep(
       herald.recovery();
       member.resynced ||= whole;
       member.heard = true;
-      if (!member.lost && following.hasLost(member.own, member.attributes)) lose();
+      if (!member.lost) considerLoss();
       if (!member.lost && whole) takeNumbering(member);
       if (!member.lost && noteConversion(member)) renewal.reschedule();
       if (!member.lost) tellOfWriter(member);
@@ -81,9 +81,9 @@ export async function keepInStep(
       await renewing;
       member.heard = false;
       await reacquire(member);
-      // What came meanwhile has not been compared with this one.
-      if (member.heard && following.hasLost(member.own, member.attributes)) lose();
       renewal.reschedule();
+      // What came meanwhile has not been compared with this one.
+      if (member.heard) considerLoss();
       peers.request();
       wake();
     },
@@ -135,7 +135,16 @@ export async function keepInStep(
     aside.wake();
   }
 
-  function lose(): void {
+  /**
+   * A list from before this host's last write is one of a store that was restored from a backup, or one that was begun
+   * before and came late: the renewal asks which.
+   */
+  function considerLoss(): void {
+    if (!following.hasLost(member.own, member.attributes)) return;
+    if (following.table().revision < member.own.revision) {
+      renewal.hurry();
+      return;
+    }
     loseLease(member);
     acquisition.request();
   }

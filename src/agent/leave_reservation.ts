@@ -6,14 +6,12 @@ import type { LeaseStore } from '../store/contract.ts';
 /**
  * Gives a reservation back as far as `join` had taken it: what this host published goes, so that nobody sends here any
  * more; the subnet stays kept for it.
- * @returns false: the lease is still there
+ * @returns whether it is so; false: somebody else has written it since it was read
  */
-export async function leaveReservation(store: LeaseStore, reservation: Lease): Promise<false> {
+export async function leaveReservation(store: LeaseStore, reservation: Lease): Promise<boolean> {
   const { publicIp, publicIpv6 } = reservation.attributes;
   const attributes = { ...bareAttributes(publicIp), publicIpv6 };
+  if (sameAttributes(attributes, reservation.attributes)) return true;
   // It has no TTL that could be written anew.
-  if (!sameAttributes(attributes, reservation.attributes)) {
-    await store.renew(reservation, attributes, 0);
-  }
-  return false;
+  return (await store.renew(reservation, attributes, 0)) !== null;
 }

@@ -13,7 +13,7 @@ export type FormerMember = Pick<HostState, 'subnet' | 'publicIp' | 'vtepMac' | '
   readonly store: string | null;
   /** The overlay, `10.5.0.0/16`. */
   readonly network?: string;
-} & Pick<HostState, 'before'>;
+} & Pick<HostState, 'before' | 'left'>;
 
 /** Behind NAT, the PublicIP is known nowhere: the lease is left to expire. */
 export async function recollect(

@@ -1,7 +1,7 @@
 import { TartanError } from '../errors.ts';
 import { jitter } from '../jitter.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
-import { type Identity, ownsLease } from '../lease/ownership.ts';
+import { type Identity, isOfHost, ownsLease } from '../lease/ownership.ts';
 import { formatPrefix, type Prefix, prefixesEqual } from '../net/prefix.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import type { Moment } from './clocks.ts';
@@ -80,6 +80,14 @@ export async function renewLease(
 export function holderOf(leases: Iterable<Lease>, subnet: Prefix): Lease | null {
   for (const lease of leases) if (prefixesEqual(lease.subnet, subnet)) return lease;
   return null;
+}
+
+/**
+ * Which other node has a subnet that was this host's; null: nobody has it, or this host still does, beside its own lease.
+ */
+export function successorOf(leases: Iterable<Lease>, former: Prefix, own: Lease): Lease | null {
+  const holder = holderOf(leases, former);
+  return holder === null || isOfHost(holder, own) ? null : holder;
 }
 
 /** The error that says who has the subnet now. */

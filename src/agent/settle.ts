@@ -12,7 +12,7 @@ import { convergeOrFallBack } from './fall_back.ts';
 import { warnOfForwarding } from './forwarding.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import type { Log } from './log.ts';
-import { networkNamespaceInode, statePath, writeState } from './state_file.ts';
+import { leftFor, networkNamespaceInode, readState, statePath, writeState } from './state_file.ts';
 import type { SubnetChange } from './subnet_change.ts';
 import { leaseRequest, offerOf, type Survey } from './survey.ts';
 import type { MemberSettings, World } from './world.ts';
@@ -124,18 +124,22 @@ export async function rememberMember(
 ): Promise<boolean> {
   const before = attempt?.before;
   const port = tunnelPort(found.config.backend);
-  return writeState(statePath(settings.stateDir, settings.network), {
+  const path = statePath(settings.stateDir, settings.network);
+  const subnet = formatPrefix(own.subnet);
+  const left = leftFor(subnet, found.config.network, await readState(path).catch(() => null));
+  return writeState(path, {
     networkNamespace: await networkNamespaceInode(),
     backend: found.backend.type,
     interface: found.node.interface.name,
     network: formatPrefix(found.config.network),
     ...(port !== null && { port }),
-    subnet: formatPrefix(own.subnet),
+    subnet,
     publicIp: own.attributes.publicIp,
     vtepMac: own.attributes.vxlan?.vtepMac ?? null,
     ...(before !== undefined && {
       before: before.map((self) => ({ ...self, subnet: formatPrefix(self.subnet) })),
     }),
+    ...(left.length > 0 && { left }),
     bpffs: settings.bpffs,
     store: world.store.description,
     subnetFile: settings.subnetFile,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, TartanError } from '../errors.ts';
-import { parsePrefix } from '../net/prefix.ts';
+import { type Prefix, parsePrefix, prefixContains } from '../net/prefix.ts';
 import { readIfPresent, removeFile, writeAtomically } from './atomic_file.ts';
 import type { Log } from './log.ts';
 
@@ -32,6 +32,8 @@ export interface HostState {
   readonly vtepMac: string | null;
   /** Its lease may still say one of these, or nothing: the host has set out to write what stands above. Absent: it has. */
   readonly before?: readonly Identification[];
+  /** Subnets that it had, whose leases may still be there: it has left them for a reservation, say. Absent: none. */
+  readonly left?: readonly string[];
   readonly bpffs: string;
   /** The store's description, without secrets. */
   readonly store: string;
@@ -39,6 +41,9 @@ export interface HostState {
 }
 
 const VERSION = 1;
+
+/** A lease that nobody renews ends within a day: no host leaves more. */
+const MOST_LEFT = 8;
 
 /** The network's folder in the state folder. */
 export function networkFolder(stateDir: string, network: string): string {
@@ -89,8 +94,25 @@ function isWhole(state: Partial<HostState> | null): state is HostState {
   const { subnet, publicIp, vtepMac, bpffs, store, subnetFile } = state;
   const texts = [subnet, publicIp, bpffs, store, subnetFile, vtepMac === null ? '' : vtepMac];
   if (!texts.every((text) => typeof text === 'string') || !isPrefix(subnet)) return false;
-  const { before = [] } = state;
-  return Array.isArray(before) && before.every((one) => isPrefix(one?.subnet));
+  const { before = [], left = [] } = state;
+  if (!Array.isArray(before) || !Array.isArray(left)) return false;
+  return before.every((one) => isPrefix(one?.subnet)) && left.every(isPrefix);
+}
+
+/**
+ * What a host has left in its network once this is its subnet, the last first. A lease outside of it has been removed by
+ * the join that took this one.
+ */
+export function leftFor(
+  subnet: string,
+  network: Prefix,
+  earlier: HostState | null,
+): readonly string[] {
+  if (earlier === null) return [];
+  const had = [earlier.subnet, ...(earlier.left ?? [])].filter(
+    (one) => one !== subnet && prefixContains(network, parsePrefix(one).address),
+  );
+  return [...new Set(had)].slice(0, MOST_LEFT);
 }
 
 function isPrefix(text: string | undefined): boolean {

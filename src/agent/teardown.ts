@@ -7,7 +7,7 @@ import type { LeaseStore } from '../store/contract.ts';
 import { readIfPresent, removeFile, removeUnfinished } from './atomic_file.ts';
 import { type Converger, createConverger } from './converge.ts';
 import { removeEndpointFile } from './endpoint_file.ts';
-import { giveBackLease, giveBackOthers } from './give_back.ts';
+import { giveBackLease } from './give_back.ts';
 import { withLock } from './lock.ts';
 import { type FormerMember, recollect } from './recollect.ts';
 import {
@@ -123,8 +123,7 @@ async function giveBack(world: TeardownWorld, member: FormerMember): Promise<boo
         `joined with ${member.store}, but the lease is looked for in ${store.description}`,
       );
     }
-    const removed = await giveBackLease(store, member);
-    return (await giveBackOthers(store, member)) || removed;
+    return await giveBackLease(store, member);
   } catch (cause) {
     if (!(cause instanceof TartanError) || cause.code === 'INTERRUPTED') throw cause;
     throw new TartanError(

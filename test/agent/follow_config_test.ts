@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { followConfig } from '../../src/agent/follow_config.ts';
+import { type ConfigFollowing, followConfig } from '../../src/agent/follow_config.ts';
 import { parseConfig } from '../../src/lease/config.ts';
 import type { LeaseStore, StoredConfig } from '../../src/store/contract.ts';
 import { CONFIG } from './world.ts';
 
 /** What is warned of while the store answers so, one answer after the other. */
-async function warningsOf(answers: readonly (StoredConfig | null | Error)[]): Promise<string[]> {
+async function warningsOf(
+  answers: readonly (StoredConfig | null | Error)[],
+  force: Partial<Pick<ConfigFollowing, 'current' | 'adopt'>> = {},
+): Promise<string[]> {
   const controller = new AbortController();
   const warnings: string[] = [];
   const left = [...answers];
@@ -23,6 +26,7 @@ async function warningsOf(answers: readonly (StoredConfig | null | Error)[]): Pr
     signal: controller.signal,
     current: () => parseConfig(CONFIG),
     adopt: () => assert.fail('adopted'),
+    ...force,
   });
   return warnings;
 }
@@ -43,4 +47,23 @@ test('another network is told of once, and so is what is no config', async () =>
   assert.equal(warnings.length, 2);
   assert.match(warnings[0] ?? '', /more than FastPath/);
   assert.match(warnings[1] ?? '', /not taken up/);
+});
+
+test('FastPath is taken up, and again if an older config has come in its place meanwhile', async () => {
+  const [plain, fast] = [CONFIG, CONFIG.replace('"vxlan"', '"vxlan","FastPath":true')].map(
+    parseConfig,
+  );
+  assert(plain && fast);
+  let config = plain;
+  let adopted = 0;
+  const text = stored(CONFIG.replace('"vxlan"', '"vxlan","FastPath":true'));
+  const warnings = await warningsOf([text, text, text, text], {
+    current: () => config,
+    adopt(other) {
+      assert.deepEqual(other, fast);
+      adopted += 1;
+      config = adopted === 1 ? plain : other;
+    },
+  });
+  assert.deepEqual([warnings, adopted], [[], 2]);
 });

@@ -80,6 +80,45 @@ test('a lease that is left for a reservation is no peer, nor another node’s; t
   );
 });
 
+for (const type of ['udp', 'host-gw']) {
+  test(`teardown gives back what was left for a reservation in ${type} too, where a lease has no MAC`, async () => {
+    await using host = await testHost();
+    const { world, settings, store } = host;
+    const config = `{"Network":"10.5.0.0/16","Backend":{"Type":"${type}"}}`;
+    await store.writeConfig(config, await store.readConfig());
+    const kernel = { ...settings, dataplane: 'kernel' } as const;
+    const { subnet: former } = await join(world, kernel);
+    const [reserved, others] = ['10.5.207.0/24', '10.5.208.0/24'];
+    const bare = (publicIp: string) => ({ publicIp, publicIpv6: null, backendType: '' });
+    await store.create(parsePrefix(reserved), bare('192.168.64.3'), 'never');
+    await store.create(parsePrefix(others), bare('192.168.64.8'), 60);
+    assert.equal((await join(world, kernel)).subnet, reserved);
+    await join(world, kernel);
+    assert.deepEqual((await readState(pathOf(host)))?.left, [former]);
+    await teardown({ ...world, openStore: async () => store }, { ...settings, keepLease: false });
+    const { leases } = await store.list();
+    assert.deepEqual(leases.map(({ subnet }) => formatPrefix(subnet)).sort(), [reserved, others]);
+  });
+}
+
+test('what was left and is another node’s now stays', async () => {
+  await using host = await testHost();
+  const { world, settings, store } = host;
+  const { subnet: former } = await join(world, settings);
+  const lease = (await store.get(parsePrefix(former))) ?? assert.fail(former);
+  await store.remove(lease);
+  const other = vxlanAttributes('192.168.64.9', '02:00:00:00:00:09');
+  await store.create(parsePrefix(former), other, 60);
+  await join(world, settings);
+  assert.deepEqual((await readState(pathOf(host)))?.left, [former]);
+  await teardown({ ...world, openStore: async () => store }, { ...settings, keepLease: false });
+  const { leases } = await store.list();
+  assert.deepEqual(
+    leases.map(({ attributes }) => attributes),
+    [other],
+  );
+});
+
 test('a dry run shows the same steps and changes nothing, neither here nor in the store', async () => {
   await using host = await testHost();
   const leases = await host.store.list();

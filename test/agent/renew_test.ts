@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { join } from '../../src/agent/join.ts';
 import { renew } from '../../src/agent/renew.ts';
-import { isDue, renewAt, renewIn } from '../../src/agent/renewal.ts';
+import { isDue, renewAt, renewIn, successorOf } from '../../src/agent/renewal.ts';
 import { statePath } from '../../src/agent/state_file.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import { leaseOf } from '../lease/samples.ts';
@@ -95,4 +95,18 @@ test('a thousand nodes that took their leases at one moment renew over hours, ea
   assert(Math.max(...perMinute.values()) <= 8, 'in one minute');
   const late = { wall: 23.5 * hour, steady: 23.5 * hour };
   assert(renewIn(lease, 3600, late, late, 0.99) < 0, 'what is due already is not put off');
+});
+
+test('a former subnet is its new owner’s, if that is another node', () => {
+  const former = parsePrefix('10.5.1.0/24');
+  const lease = (subnet: string, mac: string, publicIp = '192.168.64.3') =>
+    leaseOf(subnet, publicIp, { attributes: vxlanAttributes(publicIp, mac) });
+  const own = lease('10.5.2.0/24', '02:00:00:00:00:03');
+  const stranger = lease('10.5.1.0/24', '02:00:00:00:00:09', '192.168.64.9');
+  const twin = lease('10.5.1.0/24', '02:00:00:00:00:0a');
+  assert.equal(successorOf([own, stranger], former, own), stranger);
+  assert.equal(successorOf([own, twin], former, own), twin, 'with the same PublicIP');
+  assert.equal(successorOf([own], former, own), null, 'nobody’s');
+  assert.equal(successorOf([own, { ...own, subnet: former }], former, own), null, 'left behind');
+  assert.equal(successorOf([own], own.subnet, own), null, 'taken again');
 });

@@ -6,6 +6,7 @@ import { statePath } from '../../src/agent/state_file.ts';
 import { previewTeardown, teardown } from '../../src/agent/teardown.ts';
 import { TartanError } from '../../src/errors.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
+import type { LeaseStore } from '../../src/store/contract.ts';
 import { recordingKernel, type TestHost, testHost, vxlanAttributes } from './world.ts';
 
 function partsOf({ world, store, settings }: TestHost) {
@@ -83,6 +84,31 @@ test('a lease and a subnet.env of somebody else stay', async () => {
   assert.equal((await host.store.list()).leases.length, 1);
   assert.match(await readFile(host.settings.subnetFile, 'utf8'), /10\.77/);
 });
+
+for (const what of ['a lease', 'a reservation'] as const) {
+  test(`${what} that is renewed between reading and writing is given back all the same`, async () => {
+    await using host = await testHost();
+    const { subnet } = await join(host.world, host.settings);
+    const { store } = host;
+    const [lease] = (await store.list()).leases;
+    assert(lease);
+    const { world, settings } = partsOf(host);
+    if (what === 'a reservation') await store.convert(lease, 'never');
+    let renewals = 9;
+    const get: LeaseStore['get'] = async (asked) => {
+      const found = await store.get(asked);
+      if (found !== null && renewals-- > 0) await store.renew(found, found.attributes, 60);
+      return found;
+    };
+    const openStore = async () => ({ ...store, get });
+    await assert.rejects(teardown({ ...world, openStore }, settings), { code: 'BUSY' });
+    renewals = 1;
+    await teardown({ ...world, openStore }, settings);
+    const left = await store.get(parsePrefix(subnet));
+    assert.equal(left === null, what === 'a lease');
+    assert.equal(left?.attributes.vxlan, undefined);
+  });
+}
 
 test('where the state was lost, the kernel tells what this host had', async () => {
   await using host = await testHost();

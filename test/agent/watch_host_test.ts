@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { join } from '../../src/agent/join.ts';
 import type { ObservedLink } from '../../src/plan/links.ts';
+import type { StoreUpdate } from '../../src/store/contract.ts';
 import { bell, ofType, until, watchOn } from './watching.ts';
 import { hostOf, interfaceOf, testHost } from './world.ts';
 
@@ -28,6 +29,46 @@ test('a change of the host is noticed: a new address is published, a removed fil
   links[0] = interfaceOf('eth0', { up: false });
   rings.ring();
   assert.match((await watching.event(ofType('error'))).message ?? '', /eth0 is down/);
+});
+
+test('a list that was begun before the new address was published does not say that the lease is lost', async () => {
+  await using host = await testHost();
+  await join(host.world, host.settings);
+  const early = await host.store.list();
+  const links = [interfaceOf('eth0')];
+  const rings = bell();
+  const { readable, writable } = new TransformStream<StoreUpdate, StoreUpdate>();
+  const updates = writable.getWriter();
+  const store = { ...host.store, watch: () => readable };
+  const world = { host: hostOf(links), watchHost: () => rings.rings, store };
+  const watching = await watchOn(host, world);
+  await watching.event(ofType('synced'));
+  links[0] = interfaceOf('eth0', { addresses: [{ address: '192.168.64.33', prefixLength: 24 }] });
+  rings.ring();
+  await watching.event(ofType('renewed'));
+  const type = 'snapshot';
+  await updates.write({ type, snapshot: early });
+  await until(
+    () => watching.events.filter(ofType('synced')).length === 2,
+    () => 'told anew',
+  );
+  await updates.write({ type, snapshot: await host.store.list() });
+  await until(
+    () => watching.events.filter(ofType('synced')).length === 3,
+    () => 'told anew, after the renewal',
+  );
+  const types = new Set(watching.events.map((event) => event.type));
+  assert.deepEqual([...types].sort(), ['reconciled', 'renewed', 'synced']);
+
+  const [own] = (await host.store.list()).leases;
+  assert(own);
+  await host.store.remove(own);
+  await updates.write({ type, snapshot: { ...early, leases: [] } });
+  await watching.event(ofType('lost'));
+  await watching.event(ofType('acquired'));
+  host.controller.abort();
+  await updates.close();
+  await watching.ended;
 });
 
 test('what went wrong with the host is told once, and its end', async () => {
