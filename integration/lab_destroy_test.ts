@@ -9,6 +9,9 @@ import { folderOf, namespacesOf } from '../lab/names.ts';
 import { processesIn } from '../lab/proc.ts';
 import { waitFor } from '../lab/ready.ts';
 
+/** As a test file tells how it went. */
+const TELLING = `process.on('SIGTERM', () => process.stdout.write('not ok'));`;
+
 describe('destroyLab', () => {
   const left = () => ({
     namespaces: namespacesOf('labtest'),
@@ -50,6 +53,12 @@ describe('destroyLab', () => {
     });
   }
 
+  it('leaves nothing either when a test runner that read along has ended by the same signal', async () => {
+    const child = await creatorInterrupted('SIGTERM', 11, { isHeard: false });
+    assert.deepEqual(child, { code: 143, signal: null });
+    assert.deepEqual(left(), nothing);
+  });
+
   it('removes all that a process killed half-way has left, and so does the next createLab', async () => {
     for (const progress of [1, 4, 8, 11]) {
       await creatorInterrupted('SIGKILL', progress);
@@ -71,15 +80,21 @@ describe('destroyLab', () => {
   });
 
   /** Starts a process that builds a lab of 11 namespaces, and sends the signal when so many of them are there. */
-  async function creatorInterrupted(signal: NodeJS.Signals, namespaces: number) {
+  async function creatorInterrupted(
+    signal: NodeJS.Signals,
+    namespaces: number,
+    { isHeard = true } = {},
+  ) {
     const script = `
       import { createLab } from '${import.meta.dirname}/../lab/lab.ts';
+      ${isHeard ? '' : TELLING}
       await createLab({ name: 'labtest', hosts: 5, store: 'etcd' });
       setInterval(() => {}, 1000);
     `;
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      stdio: 'ignore',
+      stdio: isHeard ? 'ignore' : 'pipe',
     });
+    for (const pipe of [child.stdout, child.stderr]) pipe?.destroy();
     const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     await waitFor(`${namespaces} namespaces`, () => namespacesOf('labtest').length >= namespaces, {
       everyMilliseconds: 1,

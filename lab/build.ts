@@ -13,7 +13,9 @@ export async function buildUnderlay(options: FullLabOptions, topology: Topology)
   const lab = options.name;
   const pods = topology.hosts.flatMap((host) => podNames(host.name, options.pods));
   const names = [...topology.nodes.map((node) => node.name), ...pods];
-  await Promise.all(names.map((name) => run(['ip', 'netns', 'add', namespaceOf(lab, name)])));
+  await run(['ip', '-batch', '-'], {
+    input: names.map((name) => `netns add ${namespaceOf(lab, name)}\n`).join(''),
+  });
   await run(['ip', '-batch', '-'], {
     input: topology.cables.map((cable, number) => cableLine(lab, cable, number)).join(''),
   });

@@ -30,7 +30,8 @@ async function destroy(lab: string): Promise<void> {
 async function removeAll(lab: string): Promise<true> {
   await endProcesses(lab);
   for (const mountPoint of mountsUnder(folderOf(lab))) await attempt(['umount', mountPoint]);
-  await Promise.all(namespacesOf(lab).map((name) => attempt(['ip', 'netns', 'del', name])));
+  const dels = namespacesOf(lab).map((name) => `netns del ${name}\n`);
+  await attempt(['ip', '-force', '-batch', '-'], dels.join(''));
   const left = [...namespacesOf(lab), ...mountsUnder(folderOf(lab))];
   if (left.length > 0) throw new Error(`cannot be removed: ${left.join(', ')}`);
   rmSync(folderOf(lab), { recursive: true, force: true });
@@ -38,8 +39,8 @@ async function removeAll(lab: string): Promise<true> {
   return true;
 }
 
-async function attempt(argv: readonly string[]): Promise<void> {
-  await run(argv, { evenIfInterrupted: true, mayFail: true });
+async function attempt(argv: readonly string[], input = ''): Promise<void> {
+  await run(argv, { evenIfInterrupted: true, mayFail: true, input });
 }
 
 /** Asks tartan itself first. What fails here goes with the namespace. */

@@ -1,13 +1,7 @@
 /** Other network namespaces, for what this thread does there: a process that it starts takes its namespace from it. */
 import { closeSync, openSync } from 'node:fs';
-import { checked, libc } from '../src/sys/libc.ts';
+import * as namespaces from '../src/sys/namespaces.ts';
 import { namespacePath } from './names.ts';
-
-/** <linux/sched.h> */
-const CLONE_NEWNET = 0x4000_0000;
-
-const setns = libc.func('int setns(int, int)') as (fd: number, type: number) => number;
-const unshare = libc.func('int unshare(int)') as (flags: number) => number;
 
 interface Named {
   readonly namespace: string;
@@ -17,7 +11,7 @@ interface Named {
 export function moveInto(path: string): void {
   const fd = openSync(path, 'r');
   try {
-    checked(`setns ${path}`, setns(fd, CLONE_NEWNET));
+    namespaces.enterNamespace(fd, `setns ${path}`);
   } finally {
     closeSync(fd);
   }
@@ -30,11 +24,11 @@ export function enterNamespace({ namespace }: Named): Disposable {
 
 /** Puts this thread into a new one without a name until the result is disposed: gone with the process, whatever ends it. */
 export function enterNewNamespace(): Disposable {
-  return awayFromHome(() => void checked('unshare', unshare(CLONE_NEWNET)));
+  return awayFromHome(namespaces.enterNewNamespace);
 }
 
 function awayFromHome(leave: () => void): Disposable {
-  const home = openSync('/proc/thread-self/ns/net', 'r');
+  const home = namespaces.openOwnNamespace();
   try {
     leave();
   } catch (error) {
@@ -43,7 +37,7 @@ function awayFromHome(leave: () => void): Disposable {
   }
   return {
     [Symbol.dispose]() {
-      checked('setns', setns(home, CLONE_NEWNET));
+      namespaces.enterNamespace(home);
       closeSync(home);
     },
   };

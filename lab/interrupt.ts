@@ -62,6 +62,8 @@ function onSignal(signal: NodeJS.Signals): void {
     console.error('still cleaning up');
     return;
   }
+  // Whoever read it, a test runner, may have been ended by the same signal.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   console.error(`\n${signal}: cleaning up`);
   controller.abort(new Error(`interrupted by ${signal}`));
   void cleanUp(EXIT_STATUS[signal as Signal]);

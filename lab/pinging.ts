@@ -11,6 +11,8 @@ export interface PingTally {
   readonly answered: number;
   readonly lost: number;
   readonly gaps: readonly PingGap[];
+  /** When the last answer came, in ms since the epoch; null: none has. */
+  readonly answeredAt: number | null;
 }
 
 /** Pings in a row without an answer. Times are in ms since the epoch. */
@@ -63,5 +65,5 @@ export function tallyOf(printed: string, intervalMs: number): PingTally {
     [before, at] = [number, answeredAt];
   }
   const lost = gaps.reduce((sum, gap) => sum + gap.lost, 0);
-  return { answered: answers.size, lost, gaps };
+  return { answered: answers.size, lost, gaps, answeredAt: answers.size > 0 ? at : null };
 }

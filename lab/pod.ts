@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { indexOfInterface } from '../src/sys/interfaces.ts';
+import { inNamespace } from './in_namespace.ts';
 import { waitForLinks } from './links.ts';
 import { namespaceOf } from './names.ts';
 import { type Namespace, namespaceNamed } from './namespace.ts';
@@ -108,7 +110,14 @@ async function addBridge(host: PodHost, { gateway, mtu }: PodNetwork): Promise<v
 /** Takes the pods' cables away; their namespaces stay. */
 export async function detachPods(host: PodHost): Promise<void> {
   const devices = [...host.pods.map((_, index) => hostDevice(index)), 'cni0'];
-  await host.shell(devices.map((device) => `ip link del ${device} 2>/dev/null || true`).join('\n'));
+  // Who names what is not there has the kernel look for modules of that name.
+  const there = inNamespace(host, () =>
+    devices.filter((device) => indexOfInterface(device) !== undefined),
+  );
+  if (there.length > 0) {
+    const input = there.map((device) => `link del ${device}\n`).join('');
+    await host.exec(['ip', '-force', '-batch', '-'], { input, mayFail: true });
+  }
   for (const pod of host.pods) addresses.delete(pod);
 }
 

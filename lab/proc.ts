@@ -27,7 +27,8 @@ function processIds(): number[] {
     .map(Number);
 }
 
-function argumentsOf(pid: number): string[] {
+/** Empty: it has ended, or is a thread of the kernel's. */
+export function argumentsOf(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   } catch {

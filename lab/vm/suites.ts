@@ -11,19 +11,21 @@ const DATAPLANE = [
   ...['dataplane', 'fastpath', 'security', 'hostgw', 'udp'].map((name) => `integration/${name}`),
 ];
 
-/** Files of these folders that do not run there, and why not. */
-const LEFT_OUT: Readonly<Record<string, string>> = {
-  'integration/dataplane/host_gw_flannel_peer_test.ts':
-    'host_gw_mixed_test.ts has a host of flannel too, and a peer is nothing but a route',
-  'integration/fastpath/host_gw_endpoint_test.ts': 'the same command as in endpoint_test.ts',
-  'integration/fastpath/udp_endpoint_test.ts': 'the same command as in endpoint_test.ts',
-};
-
 /** Of folders that are about other things as well; short. */
 const SINGLE = [
-  ...['ops', 'clsact', 'xdp', 'replacement', 'peers', 'netlink', 'flock', 'tcx'].map(
-    (name) => `integration/kernel/${name}_test.ts`,
-  ),
+  ...[
+    'ops',
+    'reading',
+    'nft_chains',
+    'clsact',
+    'xdp',
+    'replacement',
+    'peers',
+    'many_peers',
+    'netlink',
+    'flock',
+    'tcx',
+  ].map((name) => `integration/kernel/${name}_test.ts`),
   ...[
     ...['fuzz', 'answer', 'check', 'devices', 'direct', 'endpoint', 'endpoint_source', 'fast_path'],
     ...['group_policy', 'martians', 'nat', 'path', 'receive', 'send', 'slow', 'udp', 'udp_pieces'],
@@ -43,7 +45,7 @@ const USUAL_OF_OTHERS = ['udp_fast_path', 'udp_kernel_mode', 'host_gw_fast_path'
 /** Test files, relative to the checkout, in the order in which they begin. */
 export function testFiles(chosen: readonly string[] | 'usual' | 'everything'): string[] {
   if (typeof chosen !== 'string') return filesOf(chosen);
-  const everything = filesOf([...DATAPLANE, ...SINGLE]).filter((file) => !(file in LEFT_OUT));
+  const everything = filesOf([...DATAPLANE, ...SINGLE]);
   if (chosen === 'everything') return everything;
   return everything.filter((file) => !UNUSUAL.test(file) || USUAL_OF_OTHERS.includes(file));
 }

@@ -16,7 +16,9 @@ ${answer(100.2, 3)}${answer(100.9, 4)}${answer(101, 5)}${answer(101, 5)}${answer
       { from: 100_000, to: 100_200, lost: 1 },
       { from: 101_000, to: 101_500, lost: 4 },
     ],
+    answeredAt: 101_500,
   });
+  assert.equal(tallyOf('PING 10.5.1.2 (10.5.1.2) 56(84) bytes of data.\n', 100).answeredAt, null);
 });
 
 test('an answer that overtakes another is no loss, nor is a ping that nobody has waited for', () => {

@@ -61,6 +61,7 @@ describe('a report of tests on another kernel', () => {
       [{ ...file, ended: null }, 'not run to its end'],
       [{ ...file, ended: { status: 124, seconds: 300 } }, 'exit 124'],
       [{ ...file, tests: [] }, 'no test in it'],
+      [{ ...file, tests: [{ ...passed('a'), path: [`/checkout/${FILE}`] }] }, 'no test in it'],
     ] as const) {
       const report = makeReport([broken], []);
       assert.deepEqual(report.failed, [`${FILE}: ${reason}`]);
