@@ -26,6 +26,21 @@ export interface PairTally {
   readonly tally: PingTally;
 }
 
+/** Nobody waits for longer than so long for an answer that comes. */
+const LATE_MS = 1_500;
+
+/** With the gap that no answer has ended, if pings went on for long without one until they were stopped. */
+export function withLastGap(
+  tally: PingTally,
+  { startedAt, stoppedAt, intervalMs }: Record<'startedAt' | 'stoppedAt' | 'intervalMs', number>,
+): PingTally {
+  const from = tally.answeredAt ?? startedAt;
+  if (stoppedAt - from <= LATE_MS) return tally;
+  const lost = Math.floor((stoppedAt - from) / intervalMs);
+  const gap = { from, to: stoppedAt, lost };
+  return { ...tally, lost: tally.lost + lost, gaps: [...tally.gaps, gap] };
+}
+
 /** Gaps that no disturbance explains. */
 export function unexplained(
   tallies: readonly PairTally[],

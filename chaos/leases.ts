@@ -26,8 +26,10 @@ export async function endLease(stage: Stage, subnet: string, loss: Loss): Promis
   if (loss === 'expires') return;
   strangers += 1;
   const mac = `02:00:00:00:01:${strangers.toString(16).padStart(2, '0')}`;
-  const stranger = `{"PublicIP":"192.168.77.${100 + strangers}","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"${mac}"}}`;
+  const publicIp = `192.168.77.${100 + strangers}`;
+  const stranger = `{"PublicIP":"${publicIp}","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"${mac}"}}`;
   // Only where the subnet is free, as any node would.
   const taking = `version("${key}") = "0"\n\nput ${key} "${stranger.replaceAll('"', '\\"')}"\n\n\n`;
-  await stage.etcd.ctl(['txn'], { input: taking, mayFail: true });
+  const { stdout } = await stage.etcd.ctl(['txn'], { input: taking, mayFail: true });
+  if (stdout.startsWith('SUCCESS')) stage.taken.set(subnet, publicIp);
 }

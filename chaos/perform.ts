@@ -87,7 +87,7 @@ export async function perform(stage: Stage, act: Act): Promise<void> {
     }
     case 'rejoin': {
       const over = all(HEARSAY_MS);
-      stage.bereft.add(act.host);
+      bereave(stage, act.host, 0);
       await player.stopWatch();
       await player.tartan(['teardown']);
       await delay(act.downMs);
@@ -141,11 +141,15 @@ async function killRenew(stage: Stage, player: Player, afterMs: number): Promise
   if (!stage.bereft.has(player.name)) throw new Error(`renew ended with ${code}: ${stderr}`);
 }
 
+function bereave({ bereft }: Stage, name: string, losses: 0 | 1): void {
+  bereft.set(name, (bereft.get(name) ?? 0) + losses);
+}
+
 /** @returns notes that the host can see to it again */
 async function lose(stage: Stage, player: Player, loss: Loss): Promise<() => void> {
   const subnet = subnetOf(player.host);
   if (subnet === null || player === stage.reserved.player) return () => {};
-  stage.bereft.add(player.name);
+  bereave(stage, player.name, 1);
   const over = stage.disturb({
     hosts: [player.name],
     mendMs: HEARSAY_MS,

@@ -12,6 +12,7 @@ export interface Player {
   readonly host: Host;
   /** Runs a command of tartan to its end. Whatever it exits with is an answer. */
   tartan(args: readonly string[]): Promise<RunResult>;
+  /** Starts a command that may be killed; what it says is looked at when it has ended. */
   start(args: readonly string[]): Running;
   /** Starts `watch`, and waits until it is in step; tries again while the store is away. */
   startWatch(): Promise<void>;
@@ -107,7 +108,11 @@ export function createPlayer(host: Host): Player {
     name,
     host,
     tartan,
-    start: (args) => host.startTartan(args, options),
+    start(args) {
+      const running = host.startTartan(args, options);
+      void running.ended.then((result) => note(`tartan ${args.join(' ')}`, result));
+      return running;
+    },
     startWatch,
     stopWatch: () => end('SIGTERM'),
     killWatch: () => end('SIGKILL'),

@@ -39,7 +39,7 @@ export async function runChaos(settings: ChaosSettings): Promise<string[]> {
         say(`          ${moved} has another subnet`);
     }),
     repeat(STORE_LOOK_MS, ending.signal, async () => {
-      for (const flaw of await flawsNow(stage)) flaws.add(flaw);
+      for (const flaw of await flawsNow(stage, before)) flaws.add(flaw);
     }),
   ]);
   for (const flaw of await performAll(stage, plan, say)) flaws.add(flaw);

@@ -14,8 +14,10 @@ export interface Stage extends AsyncDisposable {
   readonly cuts: Cuts;
   readonly traffic: Traffic;
   readonly disturbances: readonly Disturbance[];
-  /** Hosts whose lease was made to end: they may say that it is lost, and have another subnet. */
-  readonly bereft: Set<string>;
+  /** Hosts that may have another subnet, and how often their lease was made to end: so often they may say that it is lost. */
+  readonly bereft: Map<string, number>;
+  /** Subnets that were taken by others, who never give them back; and their PublicIPs. */
+  readonly taken: Map<string, string>;
   /** The host that has a reservation, and its subnet. */
   readonly reserved: { readonly player: Player; readonly subnet: string };
   player(name: string): Player;
@@ -61,7 +63,8 @@ export async function setStage(name: string): Promise<Stage> {
       cuts,
       traffic,
       disturbances,
-      bereft: new Set(),
+      bereft: new Map(),
+      taken: new Map(),
       reserved: { player: first, subnet },
       player: (wanted) => players.find((each) => each.name === wanted) ?? first,
       disturb(noted) {

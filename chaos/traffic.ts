@@ -1,7 +1,7 @@
 import type { Host } from '../lab/host.ts';
 import { type Pinging, startPinging } from '../lab/pinging.ts';
 import { attachPods, readPodNetwork } from '../lab/pod.ts';
-import type { PairTally } from './disturbances.ts';
+import { type PairTally, withLastGap } from './disturbances.ts';
 
 /** Pings from every host's pod to every other one, all the time. */
 export interface Traffic extends AsyncDisposable {
@@ -17,6 +17,7 @@ interface Pair {
   readonly from: Host;
   readonly to: Host;
   pinging: Pinging | null;
+  startedAt: number;
   readonly past: PairTally[];
 }
 
@@ -26,19 +27,27 @@ export async function startTraffic(hosts: readonly Host[]): Promise<Traffic> {
   const pairs: Pair[] = hosts.flatMap((from) =>
     hosts
       .filter((to) => to !== from)
-      .map((to) => ({ from, to, pinging: null, past: [] as PairTally[] })),
+      .map((to) => ({ from, to, pinging: null, startedAt: 0, past: [] as PairTally[] })),
   );
 
   async function halt(pair: Pair): Promise<void> {
-    const { from, to, pinging, past } = pair;
+    const { from, to, pinging, startedAt, past } = pair;
     pair.pinging = null;
     if (pinging === null) return;
-    past.push({ from: from.name, to: to.name, tally: await pinging.stop() });
+    const stoppedAt = Date.now();
+    const tally = withLastGap(await pinging.stop(), {
+      startedAt,
+      stoppedAt,
+      intervalMs: INTERVAL_MS,
+    });
+    past.push({ from: from.name, to: to.name, tally });
   }
 
   function begin(pair: Pair): void {
     const [from, to] = [pair.from.pods[0], pair.to.pods[0]];
-    if (from && to) pair.pinging = startPinging(from, to.address, INTERVAL_MS);
+    if (!from || !to) return;
+    pair.pinging = startPinging(from, to.address, INTERVAL_MS);
+    pair.startedAt = Date.now();
   }
 
   async function follow(): Promise<string[]> {

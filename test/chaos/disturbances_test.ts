@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Disturbance, unexplained } from '../../chaos/disturbances.ts';
+import { type Disturbance, unexplained, withLastGap } from '../../chaos/disturbances.ts';
 
 const gap = (from: number, to: number) => ({ from, to, lost: 3 });
 const flap: Disturbance = {
@@ -14,7 +14,9 @@ const judge = (
   gaps: readonly ReturnType<typeof gap>[],
   disturbances: readonly Disturbance[],
   [from, to] = ['a', 'b'] as [string, string],
-) => unexplained([{ from, to, tally: { answered: 1, lost: 1, gaps } }], disturbances).length;
+) =>
+  unexplained([{ from, to, tally: { answered: 1, lost: 1, gaps, answeredAt: 0 } }], disturbances)
+    .length;
 
 test('nothing may be lost where nothing was done', () => {
   assert.equal(judge([gap(10_000, 10_400)], []), 1);
@@ -45,4 +47,17 @@ test('what waits for the store takes as long as it takes, but does not begin ane
   const lost = { ...flap, mendMs: Number.POSITIVE_INFINITY };
   assert.equal(judge([gap(10_500, 60_000)], [lost]), 0);
   assert.equal(judge([gap(40_000, 40_500)], [lost]), 1);
+});
+
+test('pings that nobody answers any more are a gap, and so are those that nobody ever answered', () => {
+  const times = { startedAt: 10_000, stoppedAt: 20_000, intervalMs: 200 };
+  const tally = { answered: 3, lost: 1, gaps: [gap(11_000, 11_400)], answeredAt: 15_000 };
+  assert.deepEqual(withLastGap(tally, times), {
+    ...tally,
+    lost: 26,
+    gaps: [gap(11_000, 11_400), { from: 15_000, to: 20_000, lost: 25 }],
+  });
+  assert.deepEqual(withLastGap({ ...tally, answeredAt: 19_000 }, times).lost, 1, 'on the way');
+  const mute = { answered: 0, lost: 0, gaps: [], answeredAt: null };
+  assert.deepEqual(withLastGap(mute, times).gaps, [{ from: 10_000, to: 20_000, lost: 50 }]);
 });
