@@ -3,12 +3,13 @@
 import type { Host } from '../lab/host.ts';
 import { createLab, type Lab } from '../lab/lab.ts';
 import { median } from '../src/bench/statistics.ts';
-import { readPeers, removePeers, writePeers } from '../src/bpf/peer_maps.ts';
+import { removePeers, writePeers } from '../src/bpf/peer_maps.ts';
 import { parsePrefix } from '../src/net/prefix.ts';
 import { openFileStore } from '../src/store/file.ts';
 import { type Figure, figure } from './figures.ts';
 import {
   putMany,
+  requirePeers,
   residentMegabytes,
   timeCommand,
   timeNewPeers,
@@ -52,6 +53,7 @@ async function measureWithEtcd(repeats: number): Promise<Figure[]> {
   const host = await joinFirst(lab);
   await putMany(lab, MANY);
   const joined = await timeCommand(host, ['join']);
+  requirePeers(host, MANY);
 
   await using watch = host.startTartan(['watch']);
   await waitForEvent(watch, '"synced"');
@@ -79,8 +81,7 @@ function installMany(host: Host, repeats: number): number {
     const started = performance.now();
     writePeers(maps, peers);
     times.push(performance.now() - started);
-    const found = readPeers(maps).size;
-    if (found !== MANY) throw new Error(`${found} of ${MANY} peers are in the maps`);
+    requirePeers(host, MANY);
     removePeers(
       maps,
       peers.map(({ subnet }) => subnet),

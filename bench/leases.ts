@@ -8,6 +8,7 @@ import { type Figure, figure } from './figures.ts';
 import {
   cpuMillisecondsOf,
   putMany,
+  requirePeers,
   residentMegabytes,
   timeCommand,
   timeNewPeers,
@@ -19,7 +20,8 @@ const LEASES = 5_000;
 const CROWDS = { etcd: { nodes: 1_000, limit: 30_000 }, file: { nodes: 100, limit: 5_000 } };
 /** More would only wait for each other on few CPUs. */
 const PROCESSES = 4;
-const IDLE_MS = 10_000;
+/** Several looks: by default one every ten seconds. */
+const IDLE_MS = 60_000;
 
 export async function measureLeases(repeats: number): Promise<Figure[]> {
   return [
@@ -54,6 +56,7 @@ export async function measureThousands(repeats: number): Promise<Figure[]> {
   await initConfig(lab);
   await putMany(lab, LEASES, await grantOf(lab));
   const joined = await timeCommand(host, ['join']);
+  requirePeers(host, LEASES);
   const again = await timeCommand(host, ['join']);
   const listed = await timeCommand(host, ['lease', 'list']);
 

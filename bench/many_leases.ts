@@ -19,8 +19,9 @@ export async function putMany(lab: Lab, count: number, grant = '0'): Promise<voi
     const some = Array.from({ length: Math.min(TRANSACTION, count - first) }, (_, i) =>
       peer(first + i),
     );
+    // In double quotes: of what stands in single ones, etcdctl 3.4 takes as many characters as the line has words.
     const puts = some.map(
-      (one) => `put --lease=${grant} ${flannelKey(one.subnet)} '${leaseOf(one)}'`,
+      (one) => `put --lease=${grant} ${flannelKey(one.subnet)} ${JSON.stringify(leaseOf(one))}`,
     );
     await lab.etcd?.ctl(['txn'], { input: `\n${puts.join('\n')}\n\n\n` });
   }
@@ -34,6 +35,13 @@ function leaseOf({ publicIp, mac }: Peer): string {
     BackendType: 'vxlan',
     BackendData,
   });
+}
+
+/** What is measured would not be of that many peers. */
+export function requirePeers(host: Host, count: number): void {
+  using maps = mapsOf(host);
+  const found = readPeers(maps).size;
+  if (found !== count) throw new Error(`${found} of ${count} peers are in the maps`);
 }
 
 /** Milliseconds, the median: from etcd's answer to the write until a peer is in the map. */

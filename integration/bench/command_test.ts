@@ -5,7 +5,7 @@ import { native } from '../../lab/baseline.ts';
 import { CHECKOUT } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import type { Pod } from '../../lab/pod.ts';
-import { processesIn } from '../../lab/proc.ts';
+import { argumentsOf, processesIn } from '../../lab/proc.ts';
 import { type Running, type RunResult, run } from '../../lab/process.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { TARTAN } from '../../lab/tartan.ts';
@@ -45,6 +45,10 @@ async function says(asking: Running, text: string): Promise<void> {
   });
   const said = waitFor(text, () => asking.stderr().includes(text), { limitSeconds: 20 });
   await Promise.race([said, early]);
+}
+
+function runsIperf(pod: Pod): boolean {
+  return processesIn([pod.namespace]).some((pid) => argumentsOf(pid)[0] === 'iperf3');
 }
 
 async function isEmpty(pod: Pod): Promise<void> {
@@ -152,7 +156,7 @@ describe('tartan bench', async () => {
     for (const victim of ['asking', 'serving'] as const) {
       await using server = await serving(to);
       await using asking = from.start([TARTAN, 'bench', to.address, '--seconds', '60']);
-      await waitFor('iperf3 runs', () => processesIn([from.namespace]).length > 1);
+      await waitFor('iperf3 runs', () => runsIperf(from));
       // Not its process group: iperf3 is to be left alone.
       process.kill((victim === 'asking' ? asking : server).pid, 'SIGKILL');
       if (victim === 'asking') await waitFor('it notices', () => events(server).length === 3);
