@@ -9,6 +9,22 @@ import { assertInner, receivedByUdp, UDP } from './scene_udp.ts';
 
 const IP = LENGTH.ethernet;
 
+/** For so long the program waits for the rest of a packet (bpf/udp/gather.h). */
+const GATHERING_MS = 1000;
+
+/** What pieces become while the rest is waited for: on an emulated machine that has other work, some attempts take longer. */
+function inTime(attempt: () => void): void {
+  for (let left = 10; ; left -= 1) {
+    const began = performance.now();
+    try {
+      attempt();
+      return;
+    } catch (error) {
+      if (performance.now() - began < GATHERING_MS || left === 0) throw error;
+    }
+  }
+}
+
 describe('pieces of an outer packet of udp', { skip: missing() }, () => {
   let programs: Programs;
   beforeEach(() => {
@@ -58,12 +74,15 @@ describe('pieces of an outer packet of udp', { skip: missing() }, () => {
     const packets = [20, 20 + 64, 20 + (1 << 14), 20 + (2 << 14)].map((id) =>
       cut([1376, length - 1376], id),
     );
-    for (const [first] of packets) assertDropped(receive(first as Buffer), 'slow_receive_fragment');
-    for (const [, second] of packets) {
-      const { effects, packet } = receive(second as Buffer);
-      assert.deepEqual(effects.counters, { slow_received: 1 });
-      assertInner(receive(packet).packet, whole);
-    }
+    inTime(() => {
+      for (const [first] of packets)
+        assertDropped(receive(first as Buffer), 'slow_receive_fragment');
+      for (const [, second] of packets) {
+        const { effects, packet } = receive(second as Buffer);
+        assert.deepEqual(effects.counters, { slow_received: 1 });
+        assertInner(receive(packet).packet, whole);
+      }
+    });
   });
 
   it('of an earlier packet with the same id are forgotten', () => {
@@ -77,11 +96,14 @@ describe('pieces of an outer packet of udp', { skip: missing() }, () => {
 
   it('give way to newer ones where places run out', () => {
     const packets = [0, 1, 2, 3, 4].map((index) => cut([1376, length - 1376], 30 + 64 * index));
-    for (const [first] of packets) assertDropped(receive(first as Buffer), 'slow_receive_fragment');
     const [oldest, ...others] = packets.map(([, second]) => second as Buffer);
-    assertHandedOn(receive(oldest as Buffer), oldest as Buffer);
-    for (const second of others)
-      assert.deepEqual(receive(second).effects.counters, { slow_received: 1 });
+    inTime(() => {
+      for (const [first] of packets)
+        assertDropped(receive(first as Buffer), 'slow_receive_fragment');
+      assertHandedOn(receive(oldest as Buffer), oldest as Buffer);
+      for (const second of others)
+        assert.deepEqual(receive(second).effects.counters, { slow_received: 1 });
+    });
   });
 
   it('are the host’s where the first is not of our tunnel, or of a stranger’s', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunResult } from '../../lab/process.ts';
-import { runFaulty, stepsOf, tellingSteps } from './faults.ts';
+import { requestsOf, runFaulty, stepsOf } from './faults.ts';
 import { createSingles, type Singles } from './singles.ts';
 import { join, lacks, teardown } from './support.ts';
 
@@ -25,7 +25,7 @@ describe('a command that is killed', () => {
   after(() => singles?.[Symbol.asyncDispose]());
 
   it('join, in front of and behind each step: teardown removes it, and the next join heals it', async () => {
-    const steps = tellingSteps(await stepsOf(singles.first, 'join'));
+    const steps = await stepsOf(singles.first, 'join');
     await teardown(singles.first);
     assert(steps.length > 25, `${steps.length} steps`);
     await singles.each(steps, async (single, { number, name }) => {
@@ -45,7 +45,7 @@ describe('a command that is killed', () => {
 
   it('teardown, in front of and behind each step: the next teardown removes the rest, or a join heals it', async () => {
     await join(singles.first);
-    const steps = tellingSteps(await stepsOf(singles.first, 'teardown'));
+    const steps = await stepsOf(singles.first, 'teardown');
     assert(steps.length > 10, `${steps.length} steps`);
     await singles.each(steps, async (single, { number, name }) => {
       const { host } = single;
@@ -59,6 +59,22 @@ describe('a command that is killed', () => {
       await host.tartan(['teardown']);
       await single.assertGone(then);
     });
+  });
+
+  it('renew, in front of and behind each step: the lease stays this host’s, and the next one renews it', async () => {
+    const { first } = singles;
+    const { subnet } = await join(first);
+    const steps = await stepsOf(first, 'renew');
+    assert(steps.length > 0);
+    for (const { number, name } of steps) {
+      for (const fault of sidesAt(number)) {
+        const at = `${fault} step ${number}, ${name}`;
+        assertKilled(await runFaulty(first, 'renew', fault, number), at);
+        const { stdout } = await first.tartan(['renew']);
+        assert.match(stdout, new RegExp(`"subnet":"${subnet}"`), at);
+      }
+    }
+    await teardown(first);
   });
 
   it('join, at any moment', async () => {
@@ -105,11 +121,9 @@ describe('a command that is killed while it writes to etcd', {
 
   /** In front of and behind each request, a row for each. */
   async function faultsOf(command: string) {
-    const steps = await stepsOf(singles.first, command);
-    return steps.flatMap((name, index) =>
-      name.startsWith('/etcdserverpb.')
-        ? sidesAt(1).map((fault) => ({ fault, number: index + 1, at: `${fault} ${name}` }))
-        : [],
+    const requests = await requestsOf(singles.first, command);
+    return requests.flatMap(({ number, name }) =>
+      sidesAt(1).map((fault) => ({ fault, number, at: `${fault} ${name}` })),
     );
   }
 

@@ -1,10 +1,11 @@
 /**
  * Preloaded (`--import`) into a command: something happens at the step of number TARTAN_TEST_FAULT_AT, counted over all
- * that changes the machine or the store: bpf(2) calls that write, locks, commands of iproute2, files, commits of SQLite,
- * requests to etcd. The command itself is as it ships. TARTAN_TEST_FAULT says what happens:
+ * that changes the machine or the store: bpf(2) calls that write, locks, commands of iproute2 and nft, netlink
+ * requests that write, offloads, files, commits of SQLite, requests to etcd. The command itself is as it ships. TARTAN_TEST_FAULT says what happens:
  *
  * - `SIGKILL before`, `SIGKILL after`, or another signal: the process gets it in front of the step, or behind it;
- * - `ENOSPC`, or another errno: the step fails so. Of several commands for one `ip -batch`, the first is carried out.
+ * - `ENOSPC`, or another errno: the step fails so. Of several commands for one `ip -batch`, the first is carried out. etcd
+ *   refuses the request.
  *
  * TARTAN_TEST_STEPS names a file that the names of all steps are written to when the process ends.
  */
@@ -13,8 +14,10 @@ import fs from 'node:fs';
 import http2 from 'node:http2';
 import { syncBuiltinESMExports } from 'node:module';
 import { constants } from 'node:os';
+import { basename } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { getSystemErrorMessage } from 'node:util';
+import { getSystemErrorMessage, promisify } from 'node:util';
+import { countedCalls, type Decode } from './native_calls.ts';
 
 const { TARTAN_TEST_FAULT_AT, TARTAN_TEST_FAULT = '', TARTAN_TEST_STEPS } = process.env;
 const [fault = '', side] = TARTAN_TEST_FAULT.split(' ');
@@ -96,11 +99,12 @@ const named =
   ([path]: readonly unknown[]) =>
     typeof path !== 'string' || path.startsWith('/proc') ? null : `${method} ${path}`;
 const anyFile = await fs.promises.open('/dev/null');
-count(Object.getPrototypeOf(anyFile), 'writeFile', () => 'writeFile', later);
+for (const method of ['writeFile', 'sync'])
+  count(Object.getPrototypeOf(anyFile), method, () => method, later);
 await anyFile.close();
 for (const method of ['open', 'rename', 'rm', 'rmdir'])
   count(fs.promises, method, named(method), later);
-for (const method of ['mkdirSync', 'renameSync', 'unlinkSync'])
+for (const method of ['mkdirSync', 'renameSync', 'unlinkSync', 'rmdirSync'])
   count(fs, method, named(method), atOnce);
 
 /** SQLITE_FULL and SQLITE_IOERR, https://sqlite.org/rescode.html */
@@ -123,9 +127,12 @@ count(
   }),
 );
 
+/** Of iproute2 and nftables. Others try something out, or load a module, which nothing of ours takes back. */
+const COMMANDS = ['ip', 'bridge', 'nft'];
+
 type Run = (path: string, argv: readonly string[], options: object, done: Call) => unknown;
 const execFile = childProcess.execFile as unknown as Run;
-(childProcess as { execFile: unknown }).execFile = ((path, argv, options, done) => {
+const counting: Run = (path, argv, options, done) => {
   if (argv.includes('-json') || argv.includes('-j')) return execFile(path, argv, options, done);
   return step([path, ...argv].join(' '), {
     carryOut: (behind) =>
@@ -141,7 +148,16 @@ const execFile = childProcess.execFile as unknown as Run;
       return execFile('sh', ['-c', script], options, done);
     },
   });
-}) satisfies Run;
+};
+(childProcess as { execFile: unknown }).execFile = Object.assign(
+  (...args: Parameters<Run>) =>
+    (COMMANDS.includes(basename(args[0])) ? counting : execFile)(...args),
+  // What it resolves to, it says of itself.
+  { [promisify.custom]: promisify(childProcess.execFile) },
+);
+
+/** What etcd says when its disk is full, https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
+const RESOURCE_EXHAUSTED = '8';
 
 /** Of gRPC. */
 const WRITING_REQUESTS = ['.KV/Txn', '.Lease/LeaseGrant', '.Lease/LeaseRevoke'];
@@ -157,46 +173,35 @@ http2.connect = ((...args: Parameters<typeof connect>) => {
     return step(path, {
       // Once the answer's trailers are there; the process must not see them first.
       carryOut: (behind) => request(headers, options).prependListener('trailers', behind),
-      refuse() {
-        const stream = request(headers, options);
-        stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
-        return stream;
-      },
+      // A method that etcd does not have: its answer is a status alone, which becomes another here.
+      refuse: (errno) =>
+        request({ ...headers, ':path': `${path}Refused` }, options).prependListener(
+          'response',
+          (answer) => {
+            answer['grpc-status'] = RESOURCE_EXHAUSTED;
+            answer['grpc-message'] = `etcdserver: ${errno}`;
+          },
+        ),
     });
   };
   return session;
 }) as typeof connect;
 syncBuiltinESMExports();
 
-const WRITING_BPF_COMMANDS: Readonly<Record<number, string>> = {
-  2: 'MAP_UPDATE_ELEM',
-  3: 'MAP_DELETE_ELEM',
-  6: 'OBJ_PIN',
-  26: 'MAP_UPDATE_BATCH',
-  28: 'LINK_CREATE',
-  29: 'LINK_UPDATE',
-  34: 'LINK_DETACH',
-};
-
-/** By the beginning of the C declaration, what a call is named; null: it changes nothing. */
-const COUNTED_CALLS: readonly [string, (args: readonly unknown[]) => string | null][] = [
-  ['int flock(', () => 'flock'],
-  ['int bpf_object__load(', () => 'bpf_object__load'],
-  ['long syscall(', ([, command]) => WRITING_BPF_COMMANDS[Number(command)] ?? null],
-];
-
 interface Koffi {
   load(path: string): { func(declaration: string): Call };
   errno(number: number): void;
+  decode: Decode;
 }
 // By a name that no import statement has: only src/sys uses it, and this stands between the two.
 const library: string = 'koffi';
 const { default: koffi } = (await import(library)) as { default: Koffi };
 const load = koffi.load;
+const counted = countedCalls(koffi.decode);
 koffi.load = (path) => {
   const loaded = load(path);
   const func = (declaration: string) => {
-    const found = COUNTED_CALLS.find(([beginning]) => declaration.startsWith(beginning));
+    const found = counted.find(([beginning]) => declaration.startsWith(beginning));
     const native = { call: loaded.func(declaration) };
     if (found === undefined) return native.call;
     count(native, 'call', found[1], (call, name) => ({

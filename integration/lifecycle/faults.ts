@@ -32,27 +32,29 @@ export function runFaulty(host: Host, command: string, fault: Fault, at: number)
   return startFaulty(host, command, fault, at).ended;
 }
 
-/** The steps that a command takes which is left alone, by name. */
-export async function stepsOf(host: Host, command: string): Promise<string[]> {
-  const path = `${dirname(host.subnetFile)}.steps`;
-  await host.tartan([command], { env: { NODE_OPTIONS: PRELOAD, TARTAN_TEST_STEPS: path } });
-  const steps = readFileSync(path, 'utf8').trimEnd().split('\n');
-  rmSync(path);
-  return steps;
-}
-
 export interface Step {
   /** From 1. */
   readonly number: number;
   readonly name: string;
 }
 
-/** The first and the last of several steps of one kind in a row, and all others. */
-export function tellingSteps(names: readonly string[]): Step[] {
-  const kindOf = (name: string | undefined) => name?.split(' ')[0];
-  return names
-    .map((name, index) => ({ number: index + 1, name, near: [names[index - 1], names[index + 1]] }))
-    .filter(({ name, near }) => near.some((other) => kindOf(other) !== kindOf(name)));
+/** The steps that a command takes which is left alone. */
+export async function stepsOf(host: Host, command: string, env: Environment = {}): Promise<Step[]> {
+  const path = `${dirname(host.subnetFile)}.steps`;
+  await host.tartan([command], { env: { ...env, NODE_OPTIONS: PRELOAD, TARTAN_TEST_STEPS: path } });
+  return takeSteps(path);
+}
+
+/** Those of them that are requests to etcd. */
+export async function requestsOf(host: Host, command: string): Promise<Step[]> {
+  return (await stepsOf(host, command)).filter(({ name }) => name.startsWith('/etcdserverpb.'));
+}
+
+/** Reads what TARTAN_TEST_STEPS has named, and removes it. */
+export function takeSteps(path: string): Step[] {
+  const names = readFileSync(path, 'utf8').trimEnd().split('\n');
+  rmSync(path);
+  return names.map((name, index) => ({ number: index + 1, name }));
 }
 
 /** One for each step, so that all have their turn. */
@@ -67,9 +69,10 @@ export function reasonOf(errno: Errno): RegExp {
 }
 
 /**
- * What does no harm when it fails: an empty folder that stays, and a link that cannot be detached for want of the right
- * to bpf(2), which goes with its pin.
+ * What does no harm when it fails: an empty folder that stays, a link that cannot be detached for want of the right to
+ * bpf(2), which goes with its pin, and a grant that is not given back, which ends by itself.
  */
 export function isHarmless(name: string, errno: Errno): boolean {
-  return name.startsWith('rmdir ') || (name === 'LINK_DETACH' && errno === 'EPERM');
+  if (name === 'LINK_DETACH' || name.startsWith('rmdirSync ')) return errno === 'EPERM';
+  return name.startsWith('rmdir ') || name.endsWith('/LeaseRevoke');
 }

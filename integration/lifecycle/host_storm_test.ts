@@ -18,10 +18,13 @@ const WAKES_PER_SECOND = 10;
 const FIRST_WAKES = 40;
 
 /**
- * As much as the same time without a storm and the mending of one thing, this many times: what a wake costs differs as
- * much from one second to the next. Half a millisecond more for each message would be too much.
+ * As much as the same time without a storm and the mending of one thing, this many times: what a wake costs differs from
+ * one second to the next. Idle or busy, machines have shown up to 1.1.
  */
-const STORM_COSTS = 4;
+const STORM_COSTS = 2;
+
+/** The least rest between two looks is 250 ms. */
+const MOST_LOOKS_PER_SECOND = 4;
 
 /** How long it is watched without any storm, for what it does then. */
 const CALM_MS = 5000;
@@ -161,7 +164,7 @@ describe('a busy host', () => {
     await batch('ip', ['link set eth0 mtu 1500']);
     await provoke();
     const seconds = (performance.now() - startedAt) / 1000;
-    const most = 3 + 2.5 * seconds;
+    const most = 3 + MOST_LOOKS_PER_SECOND * seconds;
     assert(looks() - looksBefore <= most, `${looks() - looksBefore} looks in ${seconds} s`);
   });
 

@@ -10,6 +10,7 @@ import { type Pinging, startPinging } from '../../lab/pinging.ts';
 import { readPodNetwork } from '../../lab/pod.ts';
 import { waitFor } from '../../lab/ready.ts';
 import { waitForPing } from '../../lab/traffic.ts';
+import type { WatchEvent } from '../../src/agent/events.ts';
 import { grantAnew, lacks, peersInKernel, storedLeases } from './support.ts';
 import { startWatch } from './watching.ts';
 
@@ -25,8 +26,17 @@ const MARGIN_SECONDS = 3600;
 
 const CUT_OFF = 'not to be reached';
 
-/** A cut so long breaks connections, and all is told anew. One that is shorter they may outlive, and go on. */
+/**
+ * Of a cut so long every connection dies, for what it sends to see whether anybody is there has had no answer: all is told
+ * anew. A shorter one it may outlive: then the changes come by it, and no list.
+ */
 const NOTICED_SECONDS = 25;
+
+/** Of a host that joins during the cut. */
+const NEWCOMER = { subnet: '10.5.250.0/24', address: '192.168.77.99' };
+
+/** The pauses between tries have grown to 30 s. */
+const RETRIED = { limitSeconds: 45 };
 
 describe(`etcd away for ${OUTAGE_SECONDS} s`, {
   skip: lacks('etcd', 'etcdctl', 'nft'),
@@ -50,6 +60,11 @@ describe(`etcd away for ${OUTAGE_SECONDS} s`, {
     await Promise.all(pairs.map(([from, to]) => from && to && waitForPing(from, to.address)));
     return pairs.flatMap(([from, to]) => (from && to ? [startPinging(from, to.address)] : []));
   }
+
+  const putNewcomer = () =>
+    lab.etcd?.ctl(['put', `/coreos.com/network/subnets/${NEWCOMER.subnet.replace('/', '-')}`], {
+      input: `{"PublicIP":"${NEWCOMER.address}","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:99"}}`,
+    });
 
   const outages = {
     /** A server that starts anew gives all leases their whole time again. */
@@ -78,8 +93,12 @@ describe(`etcd away for ${OUTAGE_SECONDS} s`, {
       const isCutOff = how === CUT_OFF;
       const grant = await grantAnew(lab, subnetC, isCutOff ? 3600 : SHORT_SECONDS);
       await begin();
-      // As etcd itself does when a lease's time is over.
-      if (isCutOff) await lab.etcd?.ctl(['lease', 'revoke', grant]);
+      if (isCutOff) {
+        // As etcd itself does when a lease's time is over.
+        await lab.etcd?.ctl(['lease', 'revoke', grant]);
+        await putNewcomer();
+      }
+      const newcomers = isCutOff ? { [NEWCOMER.subnet]: NEWCOMER.address } : {};
       const startedAt = performance.now();
       const [fromA, fromB] = [watchA, watchB].map(({ events }) => events().length);
 
@@ -110,28 +129,22 @@ describe(`etcd away for ${OUTAGE_SECONDS} s`, {
         [watchA, fromA],
         [watchB, fromB],
       ] as const) {
-        await waitFor(
-          'c is gone: the store has said so',
-          () =>
-            watching
-              .events()
-              .slice(from)
-              .some(({ type, subnet }) => type === 'removed' && subnet === subnetC),
-          backIn,
-        );
-        const told = watching.events().slice(from);
-        if (!isCutOff || OUTAGE_SECONDS > NOTICED_SECONDS) {
-          const synced = () =>
-            watching
-              .events()
-              .slice(from)
-              .some(({ type }) => type === 'synced');
-          await waitFor('told anew', synced);
+        const told = () => watching.events().slice(from);
+        const tells = (type: string, subnet: string) =>
+          told().some((event) => event.type === type && event.subnet === subnet);
+        await waitFor('c is gone: the store has said so', () => tells('removed', subnetC), backIn);
+        for (const subnet of Object.keys(newcomers)) {
+          await waitFor('who joined meanwhile', () => tells('added', subnet), backIn);
         }
-        assert.equal(told.filter(({ type }) => type === 'lost').length, 0);
-        assert(told.filter(({ type }) => type === 'error').length <= 1, JSON.stringify(told));
+        if (!isCutOff || OUTAGE_SECONDS > NOTICED_SECONDS) {
+          await waitFor('told anew', () => told().some(({ type }) => type === 'synced'));
+        }
+        await waitFor('the end of what failed', () => isOver(told()), RETRIED);
+        assert.equal(told().filter(({ type }) => type === 'lost').length, 0);
+        assert(told().filter(({ type }) => type === 'error').length <= 1, JSON.stringify(told()));
       }
-      assert.deepEqual(peersInKernel(a), { [subnetB]: b.address });
+      assert.deepEqual(peersInKernel(a), { [subnetB]: b.address, ...newcomers });
+      assert.deepEqual(peersInKernel(b), { [subnetA]: a.address, ...newcomers });
       await waitFor(
         'a is renewed',
         () =>
@@ -139,10 +152,10 @@ describe(`etcd away for ${OUTAGE_SECONDS} s`, {
             .events()
             .slice(fromA)
             .some(({ type }) => type === 'renewed'),
-        { limitSeconds: 45 },
+        RETRIED,
       );
       const stored = (await storedLeases(lab)).map(({ subnet }) => subnet).sort();
-      assert.deepEqual(stored, [subnetA, subnetB].sort());
+      assert.deepEqual(stored, [subnetA, subnetB, ...Object.keys(newcomers)].sort());
     });
   }
 
@@ -162,11 +175,20 @@ describe(`etcd away for ${OUTAGE_SECONDS} s`, {
       assert(tookMs < 2_000 * PATIENCE, `in step after ${tookMs} ms`);
     }
     await forAll(cuts.mend);
-    await waitFor('the renewal', () => watching.events().some(({ type }) => type === 'renewed'), {
-      limitSeconds: 45,
-    });
+    await waitFor(
+      'the renewal',
+      () => watching.events().some(({ type }) => type === 'renewed'),
+      RETRIED,
+    );
   });
 });
+
+/** Whether the store has been told to answer again since it was told not to. */
+function isOver(told: readonly WatchEvent[]): boolean {
+  const types = told.map(({ type }) => type);
+  const answered = Math.max(types.lastIndexOf('synced'), types.lastIndexOf('renewed'));
+  return answered >= types.lastIndexOf('error');
+}
 
 function readSeconds(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);

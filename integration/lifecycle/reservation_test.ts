@@ -113,7 +113,9 @@ for (const store of ['file', 'etcd'] as const) {
         assert.deepEqual([now.subnet, now.formerSubnet], [BEYOND, former.subnet]);
         assert.equal((await takeUp(a)).changed, false);
         const report = await teardown(a);
-        assert.equal(report.leaseRemoved, backend === 'vxlan');
+        assert.equal(report.leaseRemoved, true);
+        const stored = (await storedLeases(lab)).map(({ subnet }) => subnet);
+        assert(!stored.includes(former.subnet), stored.join());
       });
     }
 
