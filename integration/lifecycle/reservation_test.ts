@@ -20,10 +20,9 @@ import {
 import { startWatch } from './watching.ts';
 
 const NO_ETCD = lacks('etcd', 'etcdctl');
-const SUBNET = '10.5.52.0/24';
 
 /** Not among the first hundred, of which hosts that join take one. */
-const [BEYOND, BESIDE] = ['10.5.152.0/24', '10.5.153.0/24'];
+const [SUBNET, BEYOND, BESIDE] = ['10.5.151.0/24', '10.5.152.0/24', '10.5.153.0/24'];
 
 async function lease<T>(host: Host, ...words: readonly string[]): Promise<T> {
   return parseReport<T>(await host.tartan(['lease', ...words]));
@@ -164,7 +163,7 @@ for (const store of ['file', 'etcd'] as const) {
       await initConfig(lab);
       const { subnet } = await join(a);
       await lease(a, 'reserve', '10.5.0.0/26', '192.168.77.99');
-      await lab.etcd?.ctl(['put', '/coreos.com/network/subnets/10.5.20.0-24'], { input: 'junk' });
+      await lab.etcd?.ctl(['put', '/coreos.com/network/subnets/10.5.220.0-24'], { input: 'junk' });
       const { stdout, stderr } = await a.tartan(['lease', 'list']);
       assert.equal(stderr, '');
       const lines = stdout.split('\n');
@@ -174,7 +173,7 @@ for (const store of ['file', 'etcd'] as const) {
         `^${subnet} +${a.address} +vxlan +[0-9a-f:]{17} +23 h 59 min +this host`,
       );
       assert.match(lines[3] ?? '', own);
-      if (store === 'etcd') assert.match(lines[4] ?? '', /^10\.5\.20\.0-24 .*no lease: .*junk/);
+      if (store === 'etcd') assert.match(lines[4] ?? '', /^10\.5\.220\.0-24 .*no lease: .*junk/);
     });
   });
 }

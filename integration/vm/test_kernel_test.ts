@@ -10,10 +10,11 @@ describe('make test-kernel', { skip: missing() }, () => {
     const file = 'integration/vm/sample.ts';
     const { code, stdout } = await run(
       [`${CHECKOUT}/scripts/node`, `${CHECKOUT}/lab/vm/test_kernel.ts`, file],
-      { limitSeconds: 60, mayFail: true },
+      { limitSeconds: 120, mayFail: true },
     );
     assert.equal(code, 1);
     assert.match(stdout, /^k1 Linux \d/m, 'what the guest says is shown with its name');
+    assert.match(stdout, /^again1 Linux \d/m, 'what fails is run once more, alone');
     assert.match(stdout, /^# pass 1\n# fail 1\n# skipped 1\n# not on this kernel 0$/m);
     assert(stdout.includes(`  skipped: ${file}: a sample > is skipped # no such thing here\n`));
     assert(stdout.includes(`  failed: ${file}: a sample > fails\n`));

@@ -1,5 +1,5 @@
 /** Test files that guests take from a folder of their share, one at a time (scripts/vm/run_tests.sh). */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { TestResult } from './reporter.ts';
 
 export interface FileResult {
@@ -14,8 +14,10 @@ export interface Queue {
   results(): FileResult[];
 }
 
+/** Takes the place of an earlier one, whose results have been read. */
 export function makeQueue(share: string, files: readonly string[]): Queue {
   const folder = `${share}/tests`;
+  rmSync(folder, { recursive: true, force: true });
   for (const name of ['todo', 'results', 'ended'])
     mkdirSync(`${folder}/${name}`, { recursive: true });
   const numbers = files.map((_, index) => String(index + 1).padStart(3, '0'));

@@ -46,6 +46,20 @@ export function makeReport(
   return { passed: passed.length, failed, notOnThisKernel, skipped, wronglyDeclared };
 }
 
+/** More than these are no accident. */
+const MOST_AGAIN = 3;
+
+/**
+ * The files to run once more, alone: few have failed, so it may be that they waited for busy guests longer than they
+ * would. Empty if none failed, or too many.
+ */
+export function filesAgain(files: readonly FileResult[]): readonly string[] {
+  const failed = files.filter(
+    ({ ended, tests }) => ended?.status !== 0 || tests.some(({ outcome }) => outcome === 'failed'),
+  );
+  return failed.length > MOST_AGAIN ? [] : failed.map(({ file }) => file);
+}
+
 /** With `CI=true` a skip that is not declared is a failure. */
 export function isGood(report: Report, isCi: boolean): boolean {
   const { failed, skipped, wronglyDeclared } = report;

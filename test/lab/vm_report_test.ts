@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { FileResult } from '../../lab/vm/queue.ts';
-import { formatReport, isGood, makeReport } from '../../lab/vm/report.ts';
+import { filesAgain, formatReport, isGood, makeReport } from '../../lab/vm/report.ts';
 import type { TestResult } from '../../lab/vm/reporter.ts';
 import type { NotOnThisKernel } from '../../lab/vm/suites.ts';
 
@@ -19,6 +19,15 @@ describe('a report of tests on another kernel', () => {
     const report = makeReport([fileOf(passed('a'), { ...passed('b'), outcome: 'failed' })], []);
     assert.deepEqual(report.failed, [`${FILE}: suite > b`]);
     assert.equal(isGood(report, false), false);
+  });
+
+  it('leads to another run of few files that failed, not of many', () => {
+    const good = fileOf(passed('a'));
+    const bad = { ...fileOf({ ...passed('b'), outcome: 'failed' }), file: 'integration/b_test.ts' };
+    const cut = { ...good, file: 'integration/c_test.ts', ended: null };
+    assert.deepEqual(filesAgain([good]), []);
+    assert.deepEqual(filesAgain([good, bad, cut]), [bad.file, cut.file]);
+    assert.deepEqual(filesAgain([bad, bad, cut, cut]), []);
   });
 
   it('takes a skip for a failure in CI only', () => {
