@@ -2,7 +2,7 @@
 import type { MeasureSettings } from '../src/bench/measure.ts';
 import { formatTable } from '../src/cli/table.ts';
 import { TartanError } from '../src/errors.ts';
-import { type Context, runCommand } from './run.ts';
+import { type Context, runCommand } from './process.ts';
 
 const ANY_ADDRESS = '0.0.0.0';
 

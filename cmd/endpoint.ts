@@ -1,7 +1,7 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 import { addEndpoint, listEndpoints, removeEndpoint } from '../src/agent/endpoint.ts';
 import { readEndpointWords } from '../src/cli/endpoint_words.ts';
-import { runCommand } from './run.ts';
+import { runCommand } from './process.ts';
 import { openEndpointWorld, placesOf } from './wire.ts';
 
 export function main(argv: readonly string[]): Promise<never> {

@@ -2,7 +2,7 @@
 import { buffer } from 'node:stream/consumers';
 import { initConfig } from '../src/agent/init_config.ts';
 import { readConfigSource } from '../src/cli/config_source.ts';
-import { runCommand } from './run.ts';
+import { runCommand } from './process.ts';
 import { openStore } from './wire.ts';
 
 export function main(argv: readonly string[]): Promise<never> {

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 import { join, previewJoin } from '../src/agent/join.ts';
-import { runCommand } from './run.ts';
+import { runCommand } from './process.ts';
 import { memberSettingsOf, openWorld } from './wire.ts';
 
 export function main(argv: readonly string[]): Promise<never> {

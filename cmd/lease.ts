@@ -4,7 +4,7 @@ import { listLeases, ownAddresses } from '../src/agent/lease_rows.ts';
 import { leaseRows } from '../src/cli/lease_table.ts';
 import { readLeaseWords } from '../src/cli/lease_words.ts';
 import { formatTable } from '../src/cli/table.ts';
-import { print, runCommand } from './run.ts';
+import { print, runCommand } from './process.ts';
 import { openStore, placesOf } from './wire.ts';
 
 export function main(argv: readonly string[]): Promise<never> {

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 import { readIpv4 } from '../src/net/ipv4.ts';
 import { relay } from '../src/relay/relay.ts';
-import { type Context, runCommand } from './run.ts';
+import { type Context, runCommand } from './process.ts';
 
 export function main(argv: readonly string[]): Promise<never> {
   const act = async (context: Context) => {

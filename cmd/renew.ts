@@ -1,7 +1,7 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 import { renew } from '../src/agent/renew.ts';
 import { statePath } from '../src/agent/state_file.ts';
-import { runCommand } from './run.ts';
+import { runCommand } from './process.ts';
 import { openStore, placesOf } from './wire.ts';
 
 export function main(argv: readonly string[]): Promise<never> {

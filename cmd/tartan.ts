@@ -9,6 +9,7 @@ const commands: Readonly<
   join: () => import('./join.ts'),
   renew: () => import('./renew.ts'),
   watch: () => import('./watch.ts'),
+  run: () => import('./run.ts'),
   lease: () => import('./lease.ts'),
   endpoint: () => import('./endpoint.ts'),
   teardown: () => import('./teardown.ts'),
@@ -49,7 +50,7 @@ async function overview(): Promise<string> {
 }
 
 async function printOrFail(text: string): Promise<void> {
-  const { fail, print } = await import('./run.ts');
+  const { fail, print } = await import('./process.ts');
   // Told by the write; unheard, it would end the process before that.
   process.stdout.on('error', () => {});
   await print(text).catch((error: unknown) => fail(error, false));
@@ -64,7 +65,7 @@ async function runNamed(name: string, argv: readonly string[]): Promise<void> {
 async function refuse(name: string): Promise<never> {
   const [{ commandNamed, wantsJson }, { fail }] = await Promise.all([
     import('../src/cli/parse.ts'),
-    import('./run.ts'),
+    import('./process.ts'),
   ]);
   try {
     commandNamed(name);

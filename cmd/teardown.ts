@@ -1,6 +1,6 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 import { previewTeardown, teardown } from '../src/agent/teardown.ts';
-import { runCommand } from './run.ts';
+import { runCommand } from './process.ts';
 import { openKernel, openStore, placesOf } from './wire.ts';
 
 export function main(argv: readonly string[]): Promise<never> {

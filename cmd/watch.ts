@@ -1,6 +1,6 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning --max-semi-space-size=1
 import { watch } from '../src/agent/watch.ts';
-import { runCommand } from './run.ts';
+import { runCommand } from './process.ts';
 import { memberSettingsOf, openMonitor, openWorld } from './wire.ts';
 
 export function main(argv: readonly string[]): Promise<never> {

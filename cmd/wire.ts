@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { EndpointWorld } from '../src/agent/endpoint_sync.ts';
+import type { Health } from '../src/agent/health.ts';
 import { interruptible } from '../src/agent/interrupt.ts';
 import { requireCapabilities } from '../src/agent/privilege.ts';
 import { networkNamespaceInode } from '../src/agent/state_file.ts';
@@ -12,7 +13,7 @@ import type { Options } from '../src/cli/options.ts';
 import { TartanError } from '../src/errors.ts';
 import type { Kernel, WatchHost } from '../src/kernel/contract.ts';
 import type { LeaseStore } from '../src/store/contract.ts';
-import type { Context } from './run.ts';
+import type { Context } from './process.ts';
 
 /** flannel's defaults. */
 const ETCD_ENDPOINTS = ['http://127.0.0.1:4001', 'http://127.0.0.1:2379'];
@@ -91,16 +92,21 @@ export async function openEndpointWorld(context: Context): Promise<EndpointWorld
 /** Everything that `join` and `watch` touch. */
 export async function openWorld(context: Context): Promise<World> {
   // First what needs the privilege: without it nothing is opened, and no file is made.
+  const host = await openHost(context);
+  return { ...host, store: await openStore(context) };
+}
+
+/** The same without the store, which may not be there yet. */
+export async function openHost(context: Context): Promise<Omit<World, 'store'>> {
   const kernel = await openKernel(context);
-  const [store, { hostReader }, { lockFile }, { backendFor }] = await Promise.all([
-    openStore(context),
+  const [{ hostReader }, { lockFile }, { backendFor }] = await Promise.all([
     import('../src/kernel/host.ts'),
     import('../src/sys/flock.ts'),
     import('../src/backend/table.ts'),
   ]);
   const { log, signal } = context;
   const clocks = { now: Date.now, elapsed: () => performance.now() };
-  return { store, kernel, host: hostReader, lockFile, log, signal, backendFor, ...clocks };
+  return { kernel, host: hostReader, lockFile, log, signal, backendFor, ...clocks };
 }
 
 /** Absolute: what is remembered holds wherever the next command runs. */
@@ -127,6 +133,16 @@ export function memberSettingsOf(options: Options): MemberSettings {
 function hookOf(command: string | null): SubnetHook | null {
   if (command === null) return null;
   return { command, environment: process.env, limitSeconds: HOOK_LIMIT_SECONDS };
+}
+
+/** Answers probes until the command ends, if a port is named for it. */
+export async function openHealthServer({ options, defer }: Context, health: Health): Promise<void> {
+  const [address, port] = [options['healthz-ip'], options['healthz-port']];
+  if (port === 0) return;
+  const { serveHealth } = await import('../src/serve/health.ts');
+  defer(
+    await serveHealth({ address, port }, { '/healthz': health.alive, '/readyz': health.ready }),
+  );
 }
 
 /** Where news of the host come from, until the context's signal aborts. */

@@ -8,6 +8,8 @@ export interface WatchEvent {
   readonly time: string;
   readonly type: /** All peers of the store are in the kernel: after the start, and after a resync. */
     | 'synced'
+    /** Of `run` alone: this host is a member now, with that lease. */
+    | 'joined'
     | 'added'
     | 'changed'
     | 'removed'

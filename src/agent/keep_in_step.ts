@@ -120,7 +120,7 @@ export async function keepInStep(
   });
   const reconciliation = task(
     RECONCILIATION,
-    () => pace.look(look),
+    () => pace.look(look).finally(() => world.looked?.()),
     () => now() + settings.reconcileIntervalSeconds * 1000,
   );
 

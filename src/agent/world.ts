@@ -51,4 +51,6 @@ export interface WatchSettings extends MemberSettings {
 export interface WatchWorld extends World {
   readonly watchHost: WatchHost;
   emit(event: WatchEvent): void;
+  /** Hears that a look at the kernel has come to its end, whatever it found. */
+  looked?(): void;
 }

@@ -1,10 +1,14 @@
 import type { Value } from './values.ts';
 
+/** A process's variables. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 export type CommandName =
   | 'init-config'
   | 'join'
   | 'renew'
   | 'watch'
+  | 'run'
   | 'lease'
   | 'endpoint'
   | 'teardown'
@@ -27,18 +31,20 @@ export const WITH_STORE: readonly CommandName[] = [
   'join',
   'renew',
   'watch',
+  'run',
   'lease',
   'teardown',
 ];
 /** Those that print errors and logs: all. */
 export const EVERY: readonly CommandName[] = [...WITH_STORE, 'endpoint', 'relay', 'bench'];
-export const HOST: readonly CommandName[] = ['join', 'watch', 'teardown'];
+export const HOST: readonly CommandName[] = ['join', 'watch', 'run', 'teardown'];
 export const JOINED: readonly CommandName[] = [
   'join',
   'renew',
   'watch',
+  'run',
   'lease',
   'endpoint',
   'teardown',
 ];
-export const NODE: readonly CommandName[] = ['join', 'watch'];
+export const NODE: readonly CommandName[] = ['join', 'watch', 'run'];

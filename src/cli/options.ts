@@ -8,6 +8,7 @@ import {
   ipv4,
   list,
   localIpv4,
+  logLevel,
   networkName,
   text,
   toggle,
@@ -59,7 +60,7 @@ export const OPTIONS = {
     value: integer('<seconds>', 1, 86_400),
     initial: 10,
     help: 'seconds between two looks at what really stands in the kernel, whatever is heard of it',
-    commands: ['watch'],
+    commands: ['watch', 'run'],
   },
   dataplane: {
     value: choice('<mode>', DATAPLANES),
@@ -88,8 +89,20 @@ export const OPTIONS = {
   force: {
     value: toggle(),
     initial: false,
-    help: 'init-config: replace a different config; join and watch: --attach xdp also where it is slower; lease release: remove any lease at once',
-    commands: ['init-config', 'join', 'watch', 'lease'],
+    help: 'init-config: replace a different config; join, watch and run: --attach xdp also where it is slower; lease release: remove any lease at once',
+    commands: ['init-config', 'join', 'watch', 'run', 'lease'],
+  },
+  'healthz-ip': {
+    value: localIpv4('<ip>'),
+    initial: '0.0.0.0',
+    help: 'own address at which /healthz and /readyz are answered',
+    commands: ['run'],
+  },
+  'healthz-port': {
+    value: integer('<port>', 0, 65_535),
+    initial: 0,
+    help: 'TCP port at which /healthz and /readyz are answered; 0: none',
+    commands: ['run'],
   },
   'keep-lease': {
     value: toggle(),
@@ -169,9 +182,9 @@ export const OPTIONS = {
     commands: EVERY,
   },
   'log-level': {
-    value: choice('<level>', ['error', 'warn', 'info', 'debug']),
+    value: logLevel('<level>'),
     initial: 'warn',
-    help: 'what to log on stderr: error, warn, info or debug',
+    help: "what to log on stderr: error, warn, info or debug; as flanneld's -v, 0 is info and more is debug",
     commands: EVERY,
     short: '-v',
   },

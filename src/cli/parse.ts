@@ -1,6 +1,8 @@
 import { CommanderError } from 'commander';
 import { TartanError } from '../errors.ts';
 import { COMMAND_NAMES } from './commands.ts';
+import { flannelArguments, refuseWhatIsNotBuilt } from './flannel_flags.ts';
+import type { Environment } from './option_spec.ts';
 import {
   type CommandName,
   OPTIONS,
@@ -12,7 +14,7 @@ import {
 } from './options.ts';
 import { helpText, programOf } from './program.ts';
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type { Environment } from './option_spec.ts';
 
 /** What a command line asks for. */
 export type Parsed =
@@ -34,8 +36,11 @@ export function parseCommandLine(
   environment: Environment,
 ): Parsed {
   const program = programOf(command);
+  // It stands where flanneld stood, with flanneld's arguments.
+  const isDaemon = command === 'run';
+  if (isDaemon) refuseWhatIsNotBuilt(environment);
   try {
-    program.parse(argv, { from: 'user' });
+    program.parse(isDaemon ? flannelArguments(argv) : argv, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === 'commander.helpDisplayed') return { kind: 'help', text: helpText(command) };

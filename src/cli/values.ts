@@ -109,15 +109,29 @@ export function choice<const T extends string>(placeholder: string, words: reado
   });
 }
 
+const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+
+/** A log level, or a number as glog's -v has it. */
+export function logLevel(placeholder: string): Value<(typeof LEVELS)[number]> {
+  const words = choice(placeholder, LEVELS);
+  return single(placeholder, (given) => {
+    if (/^\d{1,3}$/.test(given)) return Number(given) === 0 ? 'info' : 'debug';
+    return words.read([given]);
+  });
+}
+
 /** The spellings that Go's strconv.ParseBool takes, as flanneld's variables do. */
 const TRUE = ['1', 't', 'T', 'TRUE', 'true', 'True'];
 const FALSE = ['0', 'f', 'F', 'FALSE', 'false', 'False'];
 
+export const isTrue = (given: string): boolean => TRUE.includes(given);
+export const isFalse = (given: string): boolean => FALSE.includes(given);
+
 /** On when the flag is there; the variable says true or false. */
 export function toggle(): Value<boolean> {
   return single(null, (given) => {
-    if (TRUE.includes(given)) return true;
-    if (FALSE.includes(given)) return false;
+    if (isTrue(given)) return true;
+    if (isFalse(given)) return false;
     throw new TartanError('USAGE', `"${given}" is neither true nor false`, 'Give true or false.');
   });
 }

@@ -68,6 +68,8 @@ test('every option of every command has its variable', () => {
     attach: 'clsact',
     dataplane: 'kernel',
     bind: '127.0.0.1',
+    'healthz-ip': '127.0.0.1',
+    'healthz-port': '7',
     port: '7',
     'listen-port': '7',
     seconds: '7',

@@ -1,0 +1,59 @@
+/** How a member of the network is, for who asks: a service manager, a probe. */
+import type { WatchEvent } from './events.ts';
+
+export interface Verdict {
+  readonly good: boolean;
+  /** One line for people. */
+  readonly text: string;
+}
+
+export interface Health {
+  /** Takes an event of the member in. */
+  note(event: WatchEvent): void;
+  /** A look at the kernel has come to its end, whatever it found. */
+  looked(): void;
+  /** Whether the process does its work: not while it waits for a store, but when a look at the kernel is overdue. */
+  alive(): Verdict;
+  /** Whether packets can flow: a lease is held and the peers are in the kernel. An outage of the store does not end it. */
+  ready(): Verdict;
+}
+
+/** So many looks may be missed, and so long may one last. */
+const LOOKS_MISSED = 3;
+const LOOK_LASTS_MS = 30_000;
+
+/**
+ * @param intervalSeconds between two looks
+ * @param elapsed a clock that nobody sets, in ms
+ */
+export function createHealth(intervalSeconds: number, elapsed: () => number): Health {
+  let subnet: string | null = null;
+  let isReady = false;
+  let reason = 'has not joined yet';
+  /** Null: it has not begun to look. */
+  let lookedAt: number | null = null;
+  const patienceMs = LOOKS_MISSED * intervalSeconds * 1000 + LOOK_LASTS_MS;
+  return {
+    note({ type, subnet: told, message }) {
+      if (type === 'joined' || type === 'acquired') subnet = told ?? subnet;
+      if (type === 'synced' || type === 'acquired') isReady = true;
+      if (type === 'lost') isReady = false;
+      if (type === 'lost' || (type === 'error' && !isReady)) reason = message ?? type;
+      if (type === 'synced') lookedAt ??= elapsed();
+    },
+    looked() {
+      lookedAt = elapsed();
+    },
+    alive() {
+      if (lookedAt === null) return { good: true, text: 'starting' };
+      const ageMs = elapsed() - lookedAt;
+      if (ageMs <= patienceMs) return { good: true, text: 'running' };
+      const seconds = Math.round(ageMs / 1000);
+      return { good: false, text: `the last look at the kernel ended ${seconds} s ago` };
+    },
+    ready() {
+      if (isReady) return { good: true, text: `member with ${subnet}` };
+      return { good: false, text: reason };
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/** What a command line of flanneld looks like, for `run`: Go's spelling of flags, and flags that are not built. */
+import { TartanError } from '../errors.ts';
+import type { Environment } from './option_spec.ts';
+import { OPTIONS, type OptionName, variableOf } from './options.ts';
+import { isFalse, isTrue } from './values.ts';
+
+const LATER = 'is not built yet';
+
+/** flanneld's own, and why `run` does not take them. Given as false or empty, nothing is asked for. */
+const NOT_BUILT: Readonly<Record<string, string>> = {
+  'ip-masq': `${LATER}: set up masquerade by your own rules`,
+  'iptables-forward-rules': `${LATER}: accept forwarding by your own rules`,
+  'iptables-resync': `${LATER}: there are no rules of tartan to look after`,
+  'ip-blackhole-route': LATER,
+  listen: LATER,
+  remote: LATER,
+  'remote-keyfile': LATER,
+  'remote-certfile': LATER,
+  'remote-cafile': LATER,
+  networks: `${LATER}: start one with --network for each`,
+  'watch-networks': `${LATER}: start one with --network for each`,
+  'subnet-dir': `${LATER}: give --subnet-file`,
+  'kube-subnet-mgr': 'is not for tartan, which keeps leases in etcd or a file',
+  'kube-api-url': 'is of kube-subnet-mgr, which is not for tartan',
+  'kubeconfig-file': 'is of kube-subnet-mgr, which is not for tartan',
+  'kube-annotation-prefix': 'is of kube-subnet-mgr, which is not for tartan',
+  'net-config-path': 'is of kube-subnet-mgr, which is not for tartan',
+};
+
+/**
+ * Go takes one dash for two, `-iface=eth0`, and a value for a switch, `--force=true`.
+ * @throws TartanError `USAGE` for a flag of flanneld's that is not built
+ */
+export function flannelArguments(argv: readonly string[]): string[] {
+  return argv.flatMap((word) => {
+    const { name, value } =
+      /^--?(?<name>[a-z][a-z0-9-]*)(?:=(?<value>.*))?$/s.exec(word)?.groups ?? {};
+    if (name === undefined) return [word];
+    if (Object.hasOwn(NOT_BUILT, name)) {
+      if (value !== undefined && asksForNothing(value)) return [];
+      throw notBuilt(`--${name}`, name);
+    }
+    if (name === 'v') return value === undefined ? ['-v'] : ['-v', value];
+    if (!Object.hasOwn(OPTIONS, name)) return [word];
+    const isSwitch = OPTIONS[name as OptionName].value.placeholder === null;
+    if (value === undefined) return [`--${name}`];
+    if (!isSwitch) return [`--${name}=${value}`];
+    if (isFalse(value)) return [];
+    return isTrue(value) ? [`--${name}`] : [`--${name}=${value}`];
+  });
+}
+
+/** @throws TartanError `USAGE` for a variable of flanneld's that asks for what is not built */
+export function refuseWhatIsNotBuilt(environment: Environment): void {
+  for (const name of Object.keys(NOT_BUILT)) {
+    const variable = variableOf(name as OptionName);
+    const value = environment[variable];
+    if (value !== undefined && !asksForNothing(value)) throw notBuilt(variable, name);
+  }
+}
+
+function asksForNothing(value: string): boolean {
+  return value === '' || isFalse(value);
+}
+
+function notBuilt(given: string, name: string): TartanError {
+  return new TartanError(
+    'USAGE',
+    `${given} ${NOT_BUILT[name]}`,
+    'Leave it out; `tartan run --help` lists what there is.',
+  );
+}

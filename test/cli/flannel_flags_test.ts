@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { flannelArguments, refuseWhatIsNotBuilt } from '../../src/cli/flannel_flags.ts';
+import { variableOf } from '../../src/cli/options.ts';
+import { parseCommandLine } from '../../src/cli/parse.ts';
+
+/** flanneld's flags that have a meaning here, with a value that it takes. */
+const TAKEN: readonly (readonly [flag: string, value: string])[] = [
+  ['etcd-endpoints', 'http://127.0.0.1:4001,http://127.0.0.1:2379'],
+  ['etcd-prefix', '/coreos.com/network'],
+  ['etcd-cafile', '/etc/ca.pem'],
+  ['etcd-username', 'flannel'],
+  ['etcd-password', 'secret'],
+  ['iface', 'eth1'],
+  ['public-ip', '203.0.113.7'],
+  ['subnet-file', '/run/flannel/subnet.env'],
+  ['subnet-lease-renew-margin', '60'],
+  ['healthz-ip', '127.0.0.1'],
+  ['healthz-port', '8080'],
+  ['v', '10'],
+];
+
+/** All its others; the certificate and its key belong together, and are tested in parse_test.ts. */
+const NOT_BUILT = [
+  ...['ip-masq', 'iptables-resync', 'iptables-forward-rules', 'ip-blackhole-route', 'listen'],
+  ...['remote', 'remote-keyfile', 'remote-certfile', 'remote-cafile', 'networks'],
+  ...['watch-networks', 'subnet-dir', 'kube-subnet-mgr', 'kube-api-url', 'kubeconfig-file'],
+  ...['kube-annotation-prefix', 'net-config-path'],
+];
+
+function optionsIn(argv: readonly string[]): Record<string, unknown> {
+  const parsed = parseCommandLine('run', argv, {});
+  assert(parsed.kind === 'run');
+  return parsed.options;
+}
+
+for (const [flag, value] of TAKEN) {
+  test(`-${flag} is taken in each of Go's spellings`, () => {
+    const expected = optionsIn(flag === 'v' ? ['--log-level', 'debug'] : [`--${flag}`, value]);
+    for (const argv of [
+      [`-${flag}=${value}`],
+      [`--${flag}=${value}`],
+      [`-${flag}`, value],
+      [`--${flag}`, value],
+    ]) {
+      assert.deepEqual(optionsIn(argv), expected, argv.join(' '));
+    }
+  });
+}
+
+for (const flag of NOT_BUILT) {
+  test(`-${flag} is refused by name, and taken where it asks for nothing`, () => {
+    const refused = { code: 'USAGE', message: new RegExp(`^--${flag} is`) };
+    for (const argv of [[`-${flag}`], [`--${flag}=true`], [`-${flag}`, 'x']]) {
+      assert.throws(() => flannelArguments(argv), refused);
+    }
+    assert.deepEqual(flannelArguments([`--${flag}=false`, `-${flag}=`, '-v=0']), ['-v', '0']);
+    const variable = variableOf(flag as Parameters<typeof variableOf>[0]);
+    assert.throws(() => refuseWhatIsNotBuilt({ [variable]: 'true' }), {
+      code: 'USAGE',
+      message: new RegExp(`^${variable} is`),
+    });
+    refuseWhatIsNotBuilt({ [variable]: 'false' });
+    refuseWhatIsNotBuilt({ [variable]: '' });
+  });
+}
+
+test('a switch takes a value in Go, a wrong one is refused, and so is what nobody knows', () => {
+  assert.equal(optionsIn(['-force=true']).force, true);
+  assert.equal(optionsIn(['-force=F']).force, false);
+  assert.throws(() => optionsIn(['-force=maybe']), { code: 'USAGE' });
+  assert.throws(() => optionsIn(['-nothing=1']), { code: 'USAGE', message: /nothing/ });
+  assert.throws(() => optionsIn(['-v=x']), { code: 'USAGE' });
+  assert.equal(optionsIn(['-v=0'])['log-level'], 'info');
+});
+
+test('a value that looks like a flag stays one', () => {
+  const argv = ['--on-subnet-change', 'logger -t net', '-iface', 'eth0'];
+  assert.deepEqual(flannelArguments(argv), [
+    ...['--on-subnet-change', 'logger -t net', '--iface', 'eth0'],
+  ]);
+});
