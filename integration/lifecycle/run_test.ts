@@ -58,10 +58,12 @@ describe('run', { skip: NO_ETCD, concurrency: 1 }, () => {
     assert(!manager.told().some((state) => state.includes('READY')), 'not before packets flow');
 
     await initConfig(lab);
-    const peer = await join(b);
     const joined = await eventOf(running, 'joined');
     await waitFor('READY=1', () => manager.told().includes('READY=1'));
-    assert.equal(await ping(a, peer.subnet.replace('0/24', '0')), 1, 'at once');
+    // Which sees this host's lease in turn.
+    const peer = await join(b);
+    await eventOf(running, 'added');
+    assert.equal(await ping(a, peer.subnet.replace('0/24', '0')), 1);
     assert.equal(await probe(a, '/readyz'), `member with ${joined.subnet}\n200`);
     assert.equal(await probe(a, '/healthz'), 'running\n200');
     assert.match(await probe(a, '/'), /404$/);
