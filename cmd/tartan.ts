@@ -13,6 +13,7 @@ const commands: Readonly<
   lease: () => import('./lease.ts'),
   endpoint: () => import('./endpoint.ts'),
   teardown: () => import('./teardown.ts'),
+  'docker-opts': () => import('./docker_opts.ts'),
   relay: () => import('./relay.ts'),
   bench: () => import('./bench.ts'),
 };

@@ -129,6 +129,16 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       ['tartan teardown --dry-run', 'what it would do'],
     ],
   },
+  'docker-opts': {
+    summary: "turn subnet.env into options of Docker's daemon",
+    description:
+      "Writes the variables that Docker's unit takes as its EnvironmentFile, from subnet.env: --bip, --mtu, and --ip-masq=false where the network masquerades itself. Takes the flags of flannel's mk-docker-opts.sh and writes the same bytes, but refuses a subnet.env that is missing or makes no sense, where the script would let Docker choose a subnet of its own. Needs no privilege beyond writing the file.",
+    examples: [
+      ['tartan docker-opts', 'from /run/flannel/subnet.env to /run/docker_opts.env'],
+      ['tartan docker-opts -c -k DOCKER_NETWORK_OPTIONS -d /run/docker.env', 'one variable'],
+      ['tartan docker-opts && systemctl restart docker', 'after a subnet has changed'],
+    ],
+  },
   relay: {
     summary: 'carry the packets of a udp network in user space',
     description:

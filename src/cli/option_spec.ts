@@ -12,6 +12,7 @@ export type CommandName =
   | 'lease'
   | 'endpoint'
   | 'teardown'
+  | 'docker-opts'
   | 'relay'
   | 'bench';
 
@@ -23,6 +24,8 @@ export interface OptionSpec<T, D> {
   readonly help: string;
   readonly commands: readonly CommandName[];
   readonly short?: string;
+  /** The commands that have the short form; absent: all of them. */
+  readonly shortIn?: readonly CommandName[];
 }
 
 /** Those that open a store. */
@@ -36,7 +39,13 @@ export const WITH_STORE: readonly CommandName[] = [
   'teardown',
 ];
 /** Those that print errors and logs: all. */
-export const EVERY: readonly CommandName[] = [...WITH_STORE, 'endpoint', 'relay', 'bench'];
+export const EVERY: readonly CommandName[] = [
+  ...WITH_STORE,
+  'endpoint',
+  'docker-opts',
+  'relay',
+  'bench',
+];
 export const HOST: readonly CommandName[] = ['join', 'watch', 'run', 'teardown'];
 export const JOINED: readonly CommandName[] = [
   'join',

@@ -13,6 +13,7 @@ import {
   text,
   toggle,
   type Value,
+  variableName,
 } from './values.ts';
 
 export type { CommandName, OptionSpec } from './option_spec.ts';
@@ -42,7 +43,9 @@ export const OPTIONS = {
     value: text('<path>'),
     initial: '/run/flannel/subnet.env',
     help: 'file that tells the CNI plugin or Docker the subnet',
-    commands: HOST,
+    commands: [...HOST, 'docker-opts'],
+    short: '-f',
+    shortIn: ['docker-opts'],
   },
   'subnet-lease-renew-margin': {
     value: integer('<minutes>', 1, 1439),
@@ -115,6 +118,41 @@ export const OPTIONS = {
     initial: false,
     help: 'print what would be done as JSON and change nothing',
     commands: ['init-config', 'join', 'teardown'],
+  },
+  'docker-env': {
+    value: text('<path>'),
+    initial: '/run/docker_opts.env',
+    help: "file of variables to write, for the EnvironmentFile= of Docker's unit",
+    commands: ['docker-opts'],
+    short: '-d',
+  },
+  individual: {
+    value: toggle(),
+    initial: false,
+    help: 'write a variable for each option, DOCKER_OPT_BIP and so on (with neither -i nor -c: both)',
+    commands: ['docker-opts'],
+    short: '-i',
+  },
+  combined: {
+    value: toggle(),
+    initial: false,
+    help: 'write one variable with all options',
+    commands: ['docker-opts'],
+    short: '-c',
+  },
+  'combined-key': {
+    value: variableName('<name>'),
+    initial: 'DOCKER_OPTS',
+    help: 'name of that variable; what it has in the environment comes first',
+    commands: ['docker-opts'],
+    short: '-k',
+  },
+  'omit-ip-masq': {
+    value: toggle(),
+    initial: false,
+    help: 'leave out --ip-masq=false, for a Docker that does not know it',
+    commands: ['docker-opts'],
+    short: '-m',
   },
   device: {
     value: text('<name>'),

@@ -23,14 +23,14 @@ export function programOf(name: CommandName): Command {
     const { name: word, help, optional } = argument;
     program.argument(optional ? `[${word}]` : `<${word}>`, help);
   }
-  for (const option of optionsOf(name)) program.addOption(optionOf(option));
+  for (const option of optionsOf(name)) program.addOption(optionOf(option, name));
   const shown = examples.map(([command, what]) => `  # ${what}\n  ${command}`);
   return program.addHelpText('after', `\nExamples:\n${shown.join('\n')}\n${EXIT_STATUS}`);
 }
 
-function optionOf(name: OptionName): Option {
-  const { value, short, initial, help } = specOf(name);
-  const flags = [short, `--${name}`].filter(Boolean).join(', ');
+function optionOf(name: OptionName, command: CommandName): Option {
+  const { value, short, shortIn = [command], initial, help } = specOf(name);
+  const flags = [shortIn.includes(command) && short, `--${name}`].filter(Boolean).join(', ');
   const shown =
     typeof initial === 'string' || typeof initial === 'number' ? ` (default: ${initial})` : '';
   const described = `${help}${shown} [${variableOf(name)}]`;

@@ -39,6 +39,18 @@ export function networkName(placeholder: string): Value<string> {
   });
 }
 
+/** A name that a shell takes for a variable. */
+export function variableName(placeholder: string): Value<string> {
+  return single(placeholder, (given) => {
+    if (/^[A-Za-z_]\w*$/.test(given)) return given;
+    throw new TartanError(
+      'USAGE',
+      `"${given}" cannot be the name of a variable`,
+      'Give letters, digits and _, such as DOCKER_OPTS.',
+    );
+  });
+}
+
 /** Several values, by repeating the flag or with commas between them, in order. */
 export function list(placeholder: string): Value<readonly string[]> {
   return {

@@ -33,10 +33,15 @@ export function subnetVariables({ network, subnet, mtu, ipMasq }: SubnetEnv) {
 
 const VARIABLE = /^\s*(?:export\s+)?(\w+)\s*=\s*(["']?)(.*?)\2\s*$/;
 
-/** Reads an earlier subnet.env as a shell would: quotes, blank lines and comments do no harm. Never throws. */
-export function parseSubnetEnv(text: string): PreviousSubnet {
+/** The variables of a subnet.env, as a shell would read them: quotes, blank lines and comments do no harm. */
+export function readSubnetVariables(text: string): ReadonlyMap<string, string> {
   const matches = text.split('\n').map((line) => VARIABLE.exec(line) ?? []);
-  const values = new Map(matches.map(([, name, , value]) => [name, value]));
+  return new Map(matches.map(([, name = '', , value = '']) => [name, value]));
+}
+
+/** Reads an earlier subnet.env. Never throws. */
+export function parseSubnetEnv(text: string): PreviousSubnet {
+  const values = readSubnetVariables(text);
   return {
     network: prefixOrNull(values.get('FLANNEL_NETWORK')),
     subnet: prefixOrNull(values.get('FLANNEL_SUBNET')),

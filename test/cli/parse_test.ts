@@ -67,6 +67,7 @@ test('every option of every command has its variable', () => {
     'reconcile-interval': '5',
     attach: 'clsact',
     dataplane: 'kernel',
+    'combined-key': 'X',
     bind: '127.0.0.1',
     'healthz-ip': '127.0.0.1',
     'healthz-port': '7',

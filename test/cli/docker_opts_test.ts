@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { runTartan, temporaryFolder } from './run_tartan.ts';
+
+const SUBNET_ENV = `FLANNEL_NETWORK=10.5.0.0/16
+FLANNEL_SUBNET=10.5.52.1/24
+FLANNEL_MTU=1450
+FLANNEL_IPMASQ=true
+`;
+
+test('docker-opts takes the script’s flags, and again changes nothing', async () => {
+  await using folder = await temporaryFolder();
+  const [from, to] = [`${folder.path}/subnet.env`, `${folder.path}/docker.env`];
+  await writeFile(from, SUBNET_ENV);
+  const argv = ['docker-opts', '-f', from, '-d', to, '-c', '-m', '-k', 'OPTS'];
+  const first = await runTartan(argv, { environment: { OPTS: '--debug' } });
+  assert.deepEqual([first.status, first.stderr], [0, '']);
+  const report = { file: to, bip: '10.5.52.1/24', mtu: 1450, leavesMasquerade: false };
+  assert.deepEqual(JSON.parse(first.stdout), { ...report, changed: true });
+  assert.equal(await readFile(to, 'utf8'), 'OPTS="--debug --bip=10.5.52.1/24 --mtu=1450 "\n');
+  assert.equal((await stat(to)).mode & 0o777, 0o644);
+  const second = await runTartan(argv, { environment: { OPTS: '--debug' } });
+  assert.equal(JSON.parse(second.stdout).changed, false);
+});
+
+test('docker-opts leaves the file alone when subnet.env is not there or makes no sense', async () => {
+  await using folder = await temporaryFolder();
+  const [from, to] = [`${folder.path}/subnet.env`, `${folder.path}/docker.env`];
+  await writeFile(to, 'before\n');
+  const argv = ['docker-opts', '-f', from, '-d', to];
+  const missing = await runTartan(argv);
+  assert.equal(missing.status, 1);
+  assert.match(missing.stderr, new RegExp(`there is no ${from}\n.*tartan join`));
+  await writeFile(from, SUBNET_ENV.replace('1450', 'many'));
+  const senseless = await runTartan(argv);
+  assert.equal(senseless.status, 1);
+  assert.match(senseless.stderr, /FLANNEL_MTU=many in subnet\.env is not a number/);
+  const usage = await runTartan([...argv, '-k', '1X']);
+  assert.equal(usage.status, 2);
+  assert.equal(await readFile(to, 'utf8'), 'before\n');
+});
