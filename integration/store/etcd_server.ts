@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { messageOf } from '../../src/errors.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
 
 const run = promisify(execFile);
@@ -57,6 +58,9 @@ export interface EtcdMember {
   readonly cluster: string;
 }
 
+/** So many tokens that end too early are no accident. */
+const MOST_TOKENS = 5;
+
 export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdServer> {
   const folder = mkdtempSync(join(tmpdir(), 'tartan-etcd-'));
   const state = { process: null as ChildProcess | null, folder, login: null as string | null };
@@ -88,7 +92,7 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
     await waitForHealth(child, () => etcdctl(['endpoint', 'health']), namespace ? null : port);
   }
 
-  async function etcdctl(args: readonly string[], input?: string): Promise<string> {
+  async function etcdctl(args: readonly string[], input?: string, tries = 1): Promise<string> {
     const tls = certificates
       ? [
           ...['--cacert', certificates.ca],
@@ -101,7 +105,13 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
     const running = run(file, rest, { env: { ...process.env, ETCDCTL_API: '3' } });
     // It may end without reading.
     running.child.stdin?.on('error', () => undefined).end(input ?? '');
-    return (await running).stdout;
+    try {
+      return (await running).stdout;
+    } catch (error) {
+      // A token may live for a second or less, and etcdctl asks for no other one where it compacts or defragments.
+      if (tries === MOST_TOKENS || !messageOf(error).includes('invalid auth token')) throw error;
+      return etcdctl(args, input, tries + 1);
+    }
   }
 
   async function kill(): Promise<void> {
