@@ -122,7 +122,12 @@ export function placesOf(options: Options): Places {
 export function memberSettingsOf(options: Options): MemberSettings {
   return {
     ...placesOf(options),
-    underlay: { ifaces: options.iface, publicIp: options['public-ip'] },
+    underlay: {
+      ifaces: options.iface,
+      ifacePatterns: options['iface-regex'],
+      canReach: options['iface-can-reach'],
+      publicIp: options['public-ip'],
+    },
     attach: { by: options.attach, force: options.force },
     renewMarginSeconds: options['subnet-lease-renew-margin'] * 60,
     dataplane: options.dataplane,

@@ -209,6 +209,21 @@ describe('what is read of the kernel', { skip: missing() }, () => {
     assert(!routes.some(({ dst }) => dst === '10.9.0.0/16'), 'another table');
   });
 
+  it('the way to an address, by rules and tables as a packet finds it', async () => {
+    using _ = enterNamespace(host);
+    const expected = async (address: string) => {
+      const { stdout } = await host.exec(['ip', '-json', 'route', 'get', address]);
+      const [{ dev, prefsrc }] = JSON.parse(stdout);
+      return { device: dev, source: prefsrc };
+    };
+    for (const address of ['192.0.2.77', '10.5.9.7', '203.0.113.50']) {
+      assert.deepEqual(await hostReader.wayTowards(address), await expected(address), address);
+    }
+    for (const address of ['10.7.0.1', '10.8.0.1']) {
+      assert.equal(await hostReader.wayTowards(address), null, address);
+    }
+  });
+
   it('no routes, where there has never been one', () => {
     using _ = enterNewNamespace();
     assert.deepEqual(readRouteRecords(), []);

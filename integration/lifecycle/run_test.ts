@@ -50,7 +50,7 @@ describe('run', { skip: NO_ETCD, concurrency: 1 }, () => {
       WATCHDOG_USEC: '400000',
       FLANNELD_HEALTHZ_PORT: PORT,
     };
-    await using running = a.startTartan(['run', '-iface=eth0', '-v=0'], { env });
+    await using running = a.startTartan(['run', '-iface-regex=^eth[0-9]$', '-v=0'], { env });
     const waits = await eventOf(running, 'error');
     assert.match(waits.message ?? '', /no network config/);
     assert.equal(await probe(a, '/healthz'), 'starting\n200');
@@ -91,7 +91,8 @@ describe('run', { skip: NO_ETCD, concurrency: 1 }, () => {
     await eventOf(waiting, 'error');
     assert.equal((await waiting.stop()).code, 0);
     await initConfig(lab);
-    await using running = a.startTartan(['run'], {});
+    await using running = a.startTartan(['run', '--iface-can-reach', b.address], {});
+    assert.equal((await eventOf(running, 'joined')).publicIp, a.address);
     await eventOf(running, 'synced');
     const { subnet } = await join(b);
     assert.equal((await eventOf(running, 'added')).subnet, subnet);
@@ -108,9 +109,17 @@ describe('run', { skip: NO_ETCD, concurrency: 1 }, () => {
       { ...usage, message: /FLANNELD_KUBE_SUBNET_MGR is not for tartan/ },
       { env: { FLANNELD_KUBE_SUBNET_MGR: '1' } },
     );
+    await assertRefuses(a, ['run', '-iface-regex=['], { ...usage, message: /"\[" is no regular/ });
     const elsewhere = ['run', '--healthz-ip', b.address, '--healthz-port', PORT];
     await assertRefuses(a, elsewhere, { ...usage, message: new RegExp(`${b.address}:${PORT}`) });
     await initConfig(lab);
+    const fitsNone = /no interface has a name or address that fits \^wlan/;
+    await assertRefuses(a, ['join', '--iface-regex', '^wlan'], {
+      ...{ exit: 1, code: 'INTERFACE', message: fitsNone, hint: /there are .*eth0/ },
+    });
+    await assertRefuses(a, ['join', '--iface-can-reach', '203.0.113.9'], {
+      ...{ exit: 1, code: 'INTERFACE', message: /no way to 203\.0\.113\.9/, hint: /--iface/ },
+    });
     await using running = a.startTartan(['run', '--healthz-port', PORT], {});
     await eventOf(running, 'synced');
     await assertRefuses(a, ['run', '--healthz-port', PORT], {

@@ -1,9 +1,10 @@
 /** Which news of the host are worth a look: a busy host changes all the time, and hardly ever in what matters here. */
 import type { HostChange } from '../kernel/contract.ts';
 import type { Lease } from '../lease/lease.ts';
-import { parseIpv4, readIpv4 } from '../net/ipv4.ts';
+import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import { lastAddress, type Prefix, prefixContains, prefixesOverlap } from '../net/prefix.ts';
 import { isOverlayDevice } from '../plan/links.ts';
+import { readPattern } from './pattern.ts';
 import type { Survey } from './survey.ts';
 import type { UnderlayChoice } from './underlay.ts';
 
@@ -30,7 +31,7 @@ export function relevanceOf(outlook: () => Outlook): (change: HostChange) => boo
   return (change) => {
     const { choice, found, own, leases } = outlook();
     const isKnown = (device: string) =>
-      devicesOf(found).has(device) || choice.ifaces.includes(device) || isOverlayDevice(device);
+      devicesOf(found).has(device) || isChosen(choice, device) || isOverlayDevice(device);
     switch (change.of) {
       case 'link':
         return (
@@ -39,9 +40,7 @@ export function relevanceOf(outlook: () => Outlook): (change: HostChange) => boo
           (change.formerMac !== null && gatewaysOf(found).has(change.formerMac))
         );
       case 'address':
-        return (
-          isKnown(change.device) || choice.ifaces.some((name) => readIpv4(name) === change.address)
-        );
+        return isKnown(change.device) || isChosen(choice, formatIpv4(change.address));
       case 'route':
         return concernsRoute(change, { choice, found, own }, () => publicIpsOf(leases));
       case 'neighbor':
@@ -56,6 +55,21 @@ export function relevanceOf(outlook: () => Outlook): (change: HostChange) => boo
         return true;
     }
   };
+}
+
+function isNamed({ ifaces, ifacePatterns }: UnderlayChoice): boolean {
+  return ifaces.length > 0 || ifacePatterns.length > 0;
+}
+
+/** @param what a name or an address */
+function isChosen({ ifaces, ifacePatterns }: UnderlayChoice, what: string): boolean {
+  return ifaces.includes(what) || ifacePatterns.some((pattern) => readPattern(pattern).test(what));
+}
+
+/** To the address whose way tells the underlay. */
+function isOnTheWay(choice: UnderlayChoice, destination: Prefix): boolean {
+  const { canReach } = choice;
+  return canReach !== null && !isNamed(choice) && prefixContains(destination, parseIpv4(canReach));
 }
 
 /** The underlay, the overlay's devices and those in their way, and endpoints'. */
@@ -82,7 +96,8 @@ function concernsRoute(
     return gone && (prefixesOverlap(network, destination) || namesOfInterest(found).has(device));
   }
   const isDirect = found.node.routes !== null;
-  if (destination.length === 0) return isDirect || choice.ifaces.length === 0;
+  if (destination.length === 0) return isDirect || !isNamed(choice);
+  if (isOnTheWay(choice, destination)) return true;
   // Whoever cables the pods makes routes within the own subnet, one a pod.
   if (isWithin(own.subnet, destination)) return false;
   if (prefixesOverlap(found.config.network, destination)) return true;

@@ -3,11 +3,16 @@ import type { HostInterface, HostReader } from '../kernel/contract.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { broadcastOf, formatPrefix, prefixOf } from '../net/prefix.ts';
 import { isOverlayDevice } from '../plan/links.ts';
+import { readPattern } from './pattern.ts';
 
-/** How the underlay interface is chosen. */
+/** How the underlay interface is chosen. By nothing of it: the interface of the default route. */
 export interface UnderlayChoice {
-  /** Names or addresses, in order of preference; none: the interface of the default route. */
+  /** Names or addresses, in order of preference. */
   readonly ifaces: readonly string[];
+  /** Behind those: expressions for a name or an address, each taking the first interface that it fits. */
+  readonly ifacePatterns: readonly string[];
+  /** With neither: the interface by which packets to this address leave. */
+  readonly canReach: string | null;
   /** The address that other hosts use for this one; null: the interface's own. It need not be on an interface (NAT). */
   readonly publicIp: string | null;
 }
@@ -39,11 +44,12 @@ export async function findUnderlay(
   choice: UnderlayChoice,
   present: string | null = null,
 ): Promise<Underlay> {
-  // In this order: an interface that goes down is down before its routes are gone.
-  const { wanted, doubt } = await candidatesOf(host, choice, present);
+  // Routes first: an interface that goes down is down before its routes are gone.
+  const routed = await candidatesByRoute(host, choice, present);
   // An overlay's own device, ours or flanneld's, carries no tunnel.
   const interfaces = (await host.readInterfaces()).filter(({ name }) => !isOverlayDevice(name));
-  const failures: string[] = [];
+  const { wanted, doubt, failures: missing } = routed ?? candidatesByName(interfaces, choice);
+  const failures = [...missing];
   for (const candidate of wanted) {
     const found = examine(interfaces, candidate);
     if ('interface' in found) {
@@ -60,21 +66,74 @@ export async function findUnderlay(
   );
 }
 
-async function candidatesOf(
+interface Candidates {
+  /** Names or addresses. */
+  readonly wanted: readonly string[];
+  /** What is wrong with those that are not among them. */
+  readonly failures: readonly string[];
+  readonly doubt: string | null;
+}
+
+/** null: it is told by name. */
+function candidatesByRoute(
   host: HostReader,
-  { ifaces }: UnderlayChoice,
+  { ifaces, ifacePatterns, canReach }: UnderlayChoice,
   present: string | null,
-): Promise<{ readonly wanted: readonly string[]; readonly doubt: string | null }> {
-  if (ifaces.length > 0) return { wanted: ifaces, doubt: null };
+): Promise<Candidates> | null {
+  if (ifaces.length > 0 || ifacePatterns.length > 0) return null;
+  if (canReach !== null) return candidateTowards(host, canReach, present);
+  return candidatesByDefault(host, present);
+}
+
+function candidatesByName(
+  interfaces: readonly HostInterface[],
+  { ifaces, ifacePatterns }: UnderlayChoice,
+): Candidates {
+  const fits = ifacePatterns.map((pattern) => firstFit(interfaces, pattern));
+  const failures = ifacePatterns.filter((_, index) => fits[index] === null).map(fitsNone);
+  const wanted = [...ifaces, ...fits.filter((fit) => fit !== null)];
+  return { wanted, failures, doubt: null };
+}
+
+/** The name or the address that it fits, of the first interface that has one. */
+function firstFit(interfaces: readonly HostInterface[], pattern: string): string | null {
+  const expression = readPattern(pattern);
+  for (const { name, addresses } of interfaces) {
+    if (expression.test(name)) return name;
+    const fit = addresses.find(({ address }) => expression.test(address));
+    if (fit !== undefined) return fit.address;
+  }
+  return null;
+}
+
+const fitsNone = (pattern: string) => `no interface has a name or address that fits ${pattern}`;
+
+async function candidateTowards(
+  host: HostReader,
+  canReach: string,
+  present: string | null,
+): Promise<Candidates> {
+  const way = await host.wayTowards(canReach);
+  if (way !== null) {
+    // One of several addresses of the interface, if the kernel names one.
+    return { wanted: [way.source ?? way.device], failures: [], doubt: null };
+  }
+  const failure = `there is no way to ${canReach}`;
+  if (present === null) return { wanted: [], failures: [failure], doubt: null };
+  const doubt = `${failure} any more: ${present} stays the underlay, and reaches what else there is a route to`;
+  return { wanted: [present], failures: [], doubt };
+}
+
+async function candidatesByDefault(host: HostReader, present: string | null): Promise<Candidates> {
   const byDefault = await host.defaultRouteInterfaces();
   const [best] = byDefault;
   if (present !== null && byDefault.includes(present)) {
-    return { wanted: [...new Set([present, ...byDefault])], doubt: null };
+    return { wanted: [...new Set([present, ...byDefault])], failures: [], doubt: null };
   }
-  if (best !== undefined) return { wanted: [best], doubt: null };
+  if (best !== undefined) return { wanted: [best], failures: [], doubt: null };
   if (present !== null) {
     const doubt = `there is no default route any more: ${present} stays the underlay, and reaches what else there is a route to`;
-    return { wanted: [present], doubt };
+    return { wanted: [present], failures: [], doubt };
   }
   throw new TartanError(
     'INTERFACE',

@@ -10,6 +10,7 @@ import {
   localIpv4,
   logLevel,
   networkName,
+  pattern,
   text,
   toggle,
   type Value,
@@ -31,6 +32,18 @@ export const OPTIONS = {
     value: list('<name|ip>'),
     initial: [],
     help: 'underlay interface, by name or address; may be repeated, the first match wins (default: that of the default route)',
+    commands: NODE,
+  },
+  'iface-regex': {
+    value: pattern('<expression>'),
+    initial: [],
+    help: 'regular expression for the name or an address of the underlay interface; may be repeated, the first match wins; after --iface',
+    commands: NODE,
+  },
+  'iface-can-reach': {
+    value: ipv4('<ip>'),
+    initial: null,
+    help: 'address to which packets leave by the underlay interface, where neither of those is given',
     commands: NODE,
   },
   'public-ip': {

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { readPattern } from '../agent/pattern.ts';
 import { TartanError } from '../errors.ts';
 
 /** How the text of a flag or a variable becomes a value. */
@@ -65,6 +66,21 @@ export function list(placeholder: string): Value<readonly string[]> {
       );
       if (parts.every((found) => found.length > 0)) return parts.flat();
       throw emptyValue();
+    },
+  };
+}
+
+/** Regular expressions, by repeating the flag; a comma is part of one. */
+export function pattern(placeholder: string): Value<readonly string[]> {
+  return {
+    placeholder,
+    repeatable: true,
+    read(texts) {
+      for (const given of texts) {
+        if (given === '') throw emptyValue();
+        readPattern(given);
+      }
+      return texts;
     },
   };
 }

@@ -89,6 +89,8 @@ export interface HostReader {
   readInterfaces(): Promise<readonly HostInterface[]>;
   /** Names of the interfaces that IPv4 default routes of the main table leave by, the preferred one first. */
   defaultRouteInterfaces(): Promise<readonly string[]>;
+  /** By which interface and with which source address packets to an address would leave; null: there is no way. */
+  wayTowards(address: string): Promise<{ device: string; source: string | null } | null>;
   /** The main table's routes that are not ours. */
   readRoutes(): Promise<readonly HostRoute[]>;
   /** Whether packets are routed on: what interfaces to come will do (net.ipv4.ip_forward), and what this one does. */

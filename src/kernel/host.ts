@@ -1,10 +1,16 @@
 /** What the host looks like beside our own objects. */
 import { readFile } from 'node:fs/promises';
-import { formatIpv4 } from '../net/ipv4.ts';
+import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import { formatPrefix, prefixOf } from '../net/prefix.ts';
 import type { HostRoute } from '../plan/routes.ts';
 import { nameOfInterface } from '../sys/interfaces.ts';
-import { type RouteRecord, readRouteRecords } from '../sys/rtnetlink/routes.ts';
+import { SystemError } from '../sys/libc.ts';
+import {
+  lookUpWay,
+  type RouteRecord,
+  readRouteRecords,
+  type WayOut,
+} from '../sys/rtnetlink/routes.ts';
 import type { HostReader } from './contract.ts';
 import { readInterfaces, toHostInterface } from './interfaces.ts';
 import { reading } from './kernel_error.ts';
@@ -44,6 +50,15 @@ export const hostReader: HostReader = {
     );
   },
 
+  wayTowards(address) {
+    return reading(`the way to ${address}`, () => {
+      const way = wayOrNone(parseIpv4(address));
+      const device = way && nameOfInterface(way.index);
+      if (!way || device === undefined || device === null) return null;
+      return { device, source: way.source === null ? null : formatIpv4(way.source) };
+    });
+  },
+
   readRoutes() {
     const nameOf = deviceNames();
     return reading("the host's routes", () =>
@@ -61,6 +76,17 @@ export const hostReader: HostReader = {
   readNat,
   readForwardChains,
 };
+
+const NO_WAY = ['ENETUNREACH', 'EHOSTUNREACH', 'EINVAL', 'EACCES'];
+
+function wayOrNone(destination: number): WayOut | null {
+  try {
+    return lookUpWay(destination);
+  } catch (error) {
+    if (error instanceof SystemError && NO_WAY.includes(error.errno)) return null;
+    throw error;
+  }
+}
 
 /** null: the kernel does not say. */
 async function isForwarding(scope: string): Promise<boolean | null> {

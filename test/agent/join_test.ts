@@ -8,7 +8,15 @@ import { teardown } from '../../src/agent/teardown.ts';
 import { TartanError } from '../../src/errors.ts';
 import { formatPrefix, parsePrefix } from '../../src/net/prefix.ts';
 import { lockFile } from '../../src/sys/flock.ts';
-import { EMPTY, hostOf, interfaceOf, type TestHost, testHost, vxlanAttributes } from './world.ts';
+import {
+  EMPTY,
+  hostOf,
+  interfaceOf,
+  NO_CHOICE,
+  type TestHost,
+  testHost,
+  vxlanAttributes,
+} from './world.ts';
 
 const pathOf = ({ settings }: TestHost) => statePath(settings.stateDir, settings.network);
 
@@ -150,7 +158,7 @@ test('the state is there before the first step, so that teardown knows; subnet.e
 
 test('what cannot work is found before a lease is taken', async () => {
   await using host = await testHost();
-  const inside = { ...host.settings, underlay: { ifaces: [], publicIp: '10.5.9.9' } };
+  const inside = { ...host.settings, underlay: { ...NO_CHOICE, publicIp: '10.5.9.9' } };
   await assert.rejects(join(host.world, inside), {
     code: 'CONFIG_INVALID',
     message: /10\.5\.9\.9/,
@@ -163,7 +171,7 @@ test('what cannot work is found before a lease is taken', async () => {
 
 test('a join that is refused leaves no lock and no folder, nor takes what another one needs', async () => {
   await using host = await testHost({ lockFile });
-  const inside = { ...host.settings, underlay: { ifaces: [], publicIp: '10.5.9.9' } };
+  const inside = { ...host.settings, underlay: { ...NO_CHOICE, publicIp: '10.5.9.9' } };
   await assert.rejects(join(host.world, inside), { code: 'CONFIG_INVALID' });
   await assert.rejects(stat(host.settings.stateDir), { code: 'ENOENT' });
   await join(host.world, host.settings);

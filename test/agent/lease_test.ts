@@ -9,7 +9,7 @@ import { bareAttributes } from '../../src/lease/reservation.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import type { LeaseStore } from '../../src/store/contract.ts';
 import { ofType, watchOn } from './watching.ts';
-import { type TestHost, testHost, vxlanAttributes } from './world.ts';
+import { NO_CHOICE, type TestHost, testHost, vxlanAttributes } from './world.ts';
 
 const SUBNET = parsePrefix('10.5.52.0/24');
 const OWN_IP = '192.168.64.3';
@@ -131,7 +131,7 @@ test('the list has everything, in order, and knows this host by its state', asyn
   await using host = await testHost();
   const { subnet } = await join(host.world, {
     ...host.settings,
-    underlay: { ifaces: [], publicIp: '203.0.113.7' },
+    underlay: { ...NO_CHOICE, publicIp: '203.0.113.7' },
   });
   await host.store.create(parsePrefix('10.5.250.0/24'), NODE, 60);
   await reserve(worldOf(host), parsePrefix('10.5.0.64/26'), '192.168.64.44');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { relevanceOf } from '../../src/agent/relevance.ts';
 import type { Survey } from '../../src/agent/survey.ts';
+import type { UnderlayChoice } from '../../src/agent/underlay.ts';
 import type { Node } from '../../src/backend/contract.ts';
 import { backendFor } from '../../src/backend/table.ts';
 import type { HostChange } from '../../src/kernel/contract.ts';
@@ -10,7 +11,7 @@ import type { Lease } from '../../src/lease/lease.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import type { ObservedLink } from '../../src/plan/links.ts';
-import { vxlanAttributes } from './world.ts';
+import { NO_CHOICE, vxlanAttributes } from './world.ts';
 
 const lease = (subnet: string, publicIp: string): Lease => ({
   subnet: parsePrefix(subnet),
@@ -47,10 +48,15 @@ const NODE: Node = {
   routes: null,
 };
 
-function concerns(change: HostChange, ifaces: readonly string[] = [], node: Partial<Node> = {}) {
+function concerns(
+  change: HostChange,
+  ifaces: readonly string[] = [],
+  node: Partial<Node> = {},
+  choice: Partial<UnderlayChoice> = {},
+) {
   const config = parseConfig('{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}}');
   const found: Survey = { config, backend: backendFor('vxlan'), node: { ...NODE, ...node } };
-  const outlook = { choice: { ifaces, publicIp: null }, found, own: OWN, leases: LEASES };
+  const outlook = { choice: { ...NO_CHOICE, ifaces, ...choice }, found, own: OWN, leases: LEASES };
   return relevanceOf(() => outlook)(change);
 }
 
@@ -153,4 +159,32 @@ test('nftables: our table, and with FastPath what NATs', () => {
 test('pins, and news that were lost', () => {
   assert(concerns({ of: 'pins' }));
   assert(concerns({ of: 'anything' }));
+});
+
+test('what a pattern fits, and a route to the address that tells the underlay', () => {
+  const patterns = { ifacePatterns: ['^wlan', '^10[.]1[.]'] };
+  const of = (choice: Partial<UnderlayChoice>) => (change: HostChange) =>
+    concerns(change, [], {}, choice);
+  assert.equal(of(patterns)(link('wlan0')), true);
+  assert.equal(of(patterns)(link('veth9')), false);
+  const address = (text: string): HostChange => ({
+    of: 'address',
+    device: 'x0',
+    address: parseIpv4(text),
+  });
+  assert.equal(of(patterns)(address('10.1.2.3')), true);
+  assert.equal(of(patterns)(address('10.2.2.3')), false);
+  const route = (destination: string): HostChange => ({
+    of: 'route',
+    device: 'eth9',
+    destination: parsePrefix(destination),
+    ours: false,
+    gone: false,
+  });
+  const towards = { canReach: '198.51.100.7' };
+  assert.equal(of(towards)(route('198.51.100.0/24')), true);
+  assert.equal(of(towards)(route('0.0.0.0/0')), true);
+  assert.equal(of(towards)(route('198.51.101.0/24')), false);
+  assert.equal(of({ ...towards, ...patterns })(route('198.51.100.0/24')), false);
+  assert.equal(of(patterns)(route('0.0.0.0/0')), false);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findUnderlay } from '../../src/agent/underlay.ts';
 import { TartanError } from '../../src/errors.ts';
-import { hostOf, interfaceOf } from './world.ts';
+import { hostOf, interfaceOf, NO_CHOICE } from './world.ts';
 
 const addressed = (...addresses: string[]) => ({
   addresses: addresses.map((address) => ({ address, prefixLength: 24 })),
@@ -17,11 +17,11 @@ const bare = interfaceOf('bare0', addressed());
 const host = hostOf([eth0, eth1, down, bare]);
 
 const find = (ifaces: string[], publicIp: string | null = null) =>
-  findUnderlay(host, { ifaces, publicIp });
+  findUnderlay(host, { ...NO_CHOICE, ifaces, publicIp });
 
 test("an overlay's own device is no underlay", async () => {
   const host = hostOf([interfaceOf('flannel.1')]);
-  await assert.rejects(findUnderlay(host, { ifaces: ['flannel.1'], publicIp: null }), {
+  await assert.rejects(findUnderlay(host, { ...NO_CHOICE, ifaces: ['flannel.1'] }), {
     code: 'INTERFACE',
     message: /flannel\.1/,
   });
@@ -83,7 +83,7 @@ test('errors name the interface, what is wrong with it, and what there is', asyn
 
 test('loopback reaches nobody', async () => {
   const lo = interfaceOf('lo', { addresses: [{ address: '127.0.0.1', prefixLength: 8 }] });
-  await assert.rejects(findUnderlay(hostOf([lo]), { ifaces: ['lo'], publicIp: null }), {
+  await assert.rejects(findUnderlay(hostOf([lo]), { ...NO_CHOICE, ifaces: ['lo'] }), {
     code: 'INTERFACE',
     message: /127\.0\.0\.1 of interface lo is reached by this host alone/,
   });
@@ -91,12 +91,12 @@ test('loopback reaches nobody', async () => {
 
 test('without a default route it asks for a name', async () => {
   const lonely = hostOf([eth0], null);
-  const search = findUnderlay(lonely, { ifaces: [], publicIp: null });
+  const search = findUnderlay(lonely, NO_CHOICE);
   await assert.rejects(search, { code: 'INTERFACE', message: /no default route/ });
 });
 
 test('without a name, the present interface goes on as long as it has a default route', async () => {
-  const choice = { ifaces: [], publicIp: null };
+  const choice = NO_CHOICE;
   const among = (...routes: string[]) => ({
     ...host,
     defaultRouteInterfaces: async () => routes,
@@ -112,7 +112,7 @@ test('without a name, the present interface goes on as long as it has a default 
 
 test('without any default route the present interface goes on, in doubt', async () => {
   const nowhere = { ...host, defaultRouteInterfaces: async () => [] };
-  const choice = { ifaces: [], publicIp: null };
+  const choice = NO_CHOICE;
   const found = await findUnderlay(nowhere, choice, 'eth0');
   assert.equal(found.interface.name, 'eth0');
   assert.match(found.doubt ?? '', /no default route.*eth0/);
@@ -126,4 +126,50 @@ test('a PublicIP that is the broadcast address of its network is nobody’s', as
     code: 'USAGE',
     message: /--public-ip 10\.0\.0\.255 is the broadcast address of 10\.0\.0\.0\/24/,
   });
+});
+
+const findBy = (...ifacePatterns: string[]) => findUnderlay(host, { ...NO_CHOICE, ifacePatterns });
+
+test('an expression takes the first interface whose name or address it fits, behind those named', async () => {
+  assert.equal((await findBy('^eth')).interface.name, 'eth0');
+  assert.equal((await findBy('eth[1-9]')).interface.address, '10.1.0.1');
+  assert.equal((await findBy('^10\\.1\\..*2$')).interface.address, '10.1.0.2');
+  assert.equal((await findBy('(?i)^ETH1$')).interface.name, 'eth1');
+  assert.equal((await findBy('^wlan', '^eth1')).interface.name, 'eth1');
+  const both = { ...NO_CHOICE, ifaces: ['no0', 'eth1'], ifacePatterns: ['^eth0'] };
+  assert.equal((await findUnderlay(host, both)).interface.name, 'eth1');
+  assert.equal((await findUnderlay(host, { ...both, ifaces: ['no0'] })).interface.name, 'eth0');
+});
+
+test('an expression that fits nothing, or nothing of use, is named', async () => {
+  await assert.rejects(findBy('^wlan'), {
+    code: 'INTERFACE',
+    message: 'no interface has a name or address that fits ^wlan',
+  });
+  await assert.rejects(findBy('^down'), { message: /down0 is down/ });
+  await assert.rejects(findBy('('), { code: 'USAGE', message: /"\(" is no regular expression/ });
+});
+
+test('it is the interface by which packets to an address leave, by the address that they get', async () => {
+  const choice = { ...NO_CHOICE, canReach: '198.51.100.7' };
+  const towards = (way: { device: string; source: string | null } | null) => ({
+    ...host,
+    wayTowards: async (address: string) => (address === choice.canReach ? way : null),
+  });
+  const { interface: found } = await findUnderlay(
+    towards({ device: 'eth1', source: '10.1.0.2' }),
+    choice,
+  );
+  assert.deepEqual([found.name, found.address], ['eth1', '10.1.0.2']);
+  const bare = await findUnderlay(towards({ device: 'eth1', source: null }), choice);
+  assert.equal(bare.interface.address, '10.1.0.1');
+  await assert.rejects(findUnderlay(towards(null), choice), {
+    code: 'INTERFACE',
+    message: 'there is no way to 198.51.100.7',
+  });
+  const stays = await findUnderlay(towards(null), choice, 'eth0');
+  assert.equal(stays.interface.name, 'eth0');
+  assert.match(stays.doubt ?? '', /no way to 198\.51\.100\.7 any more: eth0 stays/);
+  const named = { ...choice, ifaces: ['eth0'] };
+  assert.equal((await findUnderlay(towards(null), named)).doubt, undefined, 'not asked');
 });

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../../src/agent/log.ts';
+import type { UnderlayChoice } from '../../src/agent/underlay.ts';
 import type { MemberSettings, World } from '../../src/agent/world.ts';
 import { backendFor } from '../../src/backend/table.ts';
 import type { HostInterface, HostReader, Kernel } from '../../src/kernel/contract.ts';
@@ -58,6 +59,14 @@ export function recordingKernel(observed: ObservedState = EMPTY): RecordingKerne
   };
 }
 
+/** Of the underlay: that of the default route. */
+export const NO_CHOICE: UnderlayChoice = {
+  ifaces: [],
+  ifacePatterns: [],
+  canReach: null,
+  publicIp: null,
+};
+
 export function interfaceOf(name: string, rest: Partial<HostInterface> = {}): HostInterface {
   const addresses = [{ address: '192.168.64.3', prefixLength: 24 }];
   return {
@@ -81,6 +90,7 @@ export function hostOf(
   return {
     readInterfaces: async () => interfaces,
     defaultRouteInterfaces: async () => (defaultRoute === null ? [] : [defaultRoute]),
+    wayTowards: async () => null,
     readRoutes: async () => [],
     readForwarding: async () => ({ byDefault: true, byUnderlay: true }),
     readNat: async () => ({ nat: [], blindness: null, doubt: null }),
@@ -142,7 +152,7 @@ export async function testHost(
       stateDir: join(folder, 'state'),
       bpffs: '/sys/fs/bpf',
       subnetFile: join(folder, 'run/subnet.env'),
-      underlay: { ifaces: [], publicIp: null },
+      underlay: NO_CHOICE,
       attach: { by: 'auto', force: false },
       renewMarginSeconds: 3600,
       dataplane: 'auto',

@@ -12,6 +12,8 @@ const TAKEN: readonly (readonly [flag: string, value: string])[] = [
   ['etcd-username', 'flannel'],
   ['etcd-password', 'secret'],
   ['iface', 'eth1'],
+  ['iface-regex', '^eth[12]$'],
+  ['iface-can-reach', '198.51.100.7'],
   ['public-ip', '203.0.113.7'],
   ['subnet-file', '/run/flannel/subnet.env'],
   ['subnet-lease-renew-margin', '60'],

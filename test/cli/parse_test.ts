@@ -63,6 +63,7 @@ test('every option of every command has its variable', () => {
   const samples: Partial<Record<OptionName, string>> = {
     store: 'file:/s',
     'public-ip': '1.2.3.4',
+    'iface-can-reach': '1.2.3.4',
     'subnet-lease-renew-margin': '5',
     'reconcile-interval': '5',
     attach: 'clsact',

@@ -1,6 +1,6 @@
 /** The kernel's IPv4 routes, by rtnetlink(7). */
 import { SystemError } from '../libc.ts';
-import { attributesOf, dump } from '../netlink_request.ts';
+import { attribute, attributesOf, dump, request } from '../netlink_request.ts';
 
 /** <linux/rtnetlink.h> */
 const RTM_GETROUTE = 26;
@@ -12,6 +12,7 @@ const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
+const RTA_PREFSRC = 7;
 const RTA_MULTIPATH = 9;
 const RTA_TABLE = 15;
 
@@ -21,6 +22,7 @@ const TABLE_AT = 4;
 const PROTOCOL_AT = 5;
 const FLAGS_AT = 8;
 const AF_INET = 2;
+const ADDRESS_BITS = 32;
 
 /** `struct rtnexthop`: length (16 bits), flags, hops, index; attributes behind it. */
 const NEXT_HOP_BYTES = 8;
@@ -61,6 +63,33 @@ export function readRouteRecords(protocol = 0): RouteRecord[] {
   return dumpTable(body).flatMap((message) =>
     protocol === 0 || message[PROTOCOL_AT] === protocol ? toRecord(message) : [],
   );
+}
+
+/** Where packets to an address leave the host. */
+export interface WayOut {
+  readonly index: number;
+  /** The source address that they get, a number; null: the kernel names none. */
+  readonly source: number | null;
+}
+
+/**
+ * Asks the kernel as if a packet were to be sent, with its rules and all of its tables.
+ * @param destination an address as a number
+ * @throws SystemError ENETUNREACH, EHOSTUNREACH, EINVAL (`blackhole`), EACCES (`prohibit`): there is no way
+ */
+export function lookUpWay(destination: number): WayOut {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(ADDRESS_BITS, 1);
+  const address = Buffer.alloc(4);
+  address.writeUInt32BE(destination);
+  const body = Buffer.concat([header, attribute(RTA_DST, address)]);
+  const [answer] = request('look up a route', { type: RTM_GETROUTE, flags: 0, body });
+  const attributes = attributesOf((answer ?? Buffer.alloc(HEADER_BYTES)).subarray(HEADER_BYTES));
+  return {
+    index: attributes.get(RTA_OIF)?.readUInt32LE() ?? 0,
+    source: attributes.get(RTA_PREFSRC)?.readUInt32BE() ?? null,
+  };
 }
 
 /** A network namespace makes the table with its first route. */
