@@ -117,6 +117,7 @@ describe('run', { skip: NO_ETCD, concurrency: 1 }, () => {
     await assertRefuses(a, ['join', '--iface-regex', '^wlan'], {
       ...{ exit: 1, code: 'INTERFACE', message: fitsNone, hint: /there are .*eth0/ },
     });
+    await a.exec(['ip', 'route', 'add', 'unreachable', '203.0.113.9']);
     await assertRefuses(a, ['join', '--iface-can-reach', '203.0.113.9'], {
       ...{ exit: 1, code: 'INTERFACE', message: /no way to 203\.0\.113\.9/, hint: /--iface/ },
     });
