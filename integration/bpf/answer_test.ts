@@ -8,6 +8,7 @@ import {
   missing,
   type Outcome,
   observe,
+  readLastAnswer,
   runProgram,
   setLastAnswer,
 } from './programs.ts';
@@ -24,6 +25,8 @@ import {
 const SHORT_QUOTE = 28;
 const LONG_QUOTE = 68;
 const MILLISECOND = 1_000_000n;
+/** A machine that is busy with other things has a quick moment among so many. */
+const MOST_ATTEMPTS = 5000;
 
 /** ICMP messages (RFC 792), by whether RFC 1122 lets a host answer them with an error. */
 const REQUESTS = { echo: 8, timestamp: 13 };
@@ -182,22 +185,18 @@ describe('vxlan_send, where nobody holds the destination', { skip: missing() }, 
     assertDropped(within, 'drop_no_peer');
   });
 
-  it('remembers when it answered', (t) => {
-    const answer = () => send(unheld()).effects.verdict;
-    assert.equal(answer(), 'redirected');
-    const from = process.hrtime.bigint();
-    const attempts = Array.from({ length: 200 }, answer);
-    const each = (process.hrtime.bigint() - from) / 200n;
-    if (attempts.includes('dropped')) return;
-    assert(each > MILLISECOND, 'every one of 200 packets in a row was answered');
-    t.skip('this machine takes over 1 ms to send a packet');
+  it('remembers when it answered', () => {
+    const before = process.hrtime.bigint();
+    assert.equal(send(unheld()).effects.verdict, 'redirected');
+    const answered = readLastAnswer(programs.maps);
+    assert(before <= answered && answered <= process.hrtime.bigint(), `${before} ${answered}`);
   });
 
   /** Sends as if the last answer had been so long ago; again, until it was surely sent before the deadline. */
   function sendAfter(ago: bigint, deadline: bigint): Outcome | null {
     const fd = programs.programFd('vxlan_send');
     const packet = unheld();
-    for (let attempt = 0; attempt < 200; attempt += 1) {
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       let tookPlace = 0n;
       const outcome = observe(programs.maps, () => {
         const last = process.hrtime.bigint() - ago;

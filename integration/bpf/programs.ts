@@ -16,7 +16,13 @@ import type { MapName, OpenMaps } from '../../src/bpf/open_map.ts';
 import { readPeers, slotOf, writePeers } from '../../src/bpf/peer_maps.ts';
 import { type DeviceIndexes, writeSettings } from '../../src/bpf/settings.ts';
 import type { Endpoint, ObjectName, Peer, Settings } from '../../src/plan/dataplane.ts';
-import { possibleCpus, readMapInfo, testRun, updateElement } from '../../src/sys/bpf.ts';
+import {
+  lookupElement,
+  possibleCpus,
+  readMapInfo,
+  testRun,
+  updateElement,
+} from '../../src/sys/bpf.ts';
 import { loadObject } from '../../src/sys/libbpf.ts';
 import { lacks } from '../lifecycle/support.ts';
 import { type ContextFields, encodeContext } from './context.ts';
@@ -151,4 +157,16 @@ export function setLastAnswer(maps: OpenMaps, nanoseconds: bigint): void {
   const value = Buffer.alloc(8 * possibleCpus());
   for (let at = 0; at < value.length; at += 8) value.writeBigUInt64LE(nanoseconds, at);
   updateElement(maps.last_answer.fd, Buffer.alloc(4), value);
+}
+
+/** When a CPU answered last, whichever it was. */
+export function readLastAnswer(maps: OpenMaps): bigint {
+  const value = Buffer.alloc(8 * possibleCpus());
+  lookupElement(maps.last_answer.fd, Buffer.alloc(4), value);
+  let last = 0n;
+  for (let at = 0; at < value.length; at += 8) {
+    const answered = value.readBigUInt64LE(at);
+    if (answered > last) last = answered;
+  }
+  return last;
 }

@@ -50,7 +50,10 @@ describe('unit files', { skip: lacks('systemd-analyze') }, () => {
     const unit = `${folder}/tartan-wrong.service`;
     writeFileSync(unit, readFileSync(`${folder}/tartan.service`, 'utf8').replace('=notify', '=no'));
     const argv = ['systemd-analyze', 'verify', '--man=no', unit];
-    assert.match((await run(argv, { mayFail: true })).stderr, /tartan-wrong\.service.*service type/);
+    assert.match(
+      (await run(argv, { mayFail: true })).stderr,
+      /tartan-wrong\.service.*service type/,
+    );
   });
 });
 
