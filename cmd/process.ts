@@ -18,6 +18,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Prints one line of JSON on stdout. */
   emit(value: unknown): void;
+  /** The exit status, where the command did its work and what it found is bad. */
+  endWith(status: 1): void;
   /** Is to be closed when the command ends. */
   defer(resource: { close(): Promise<void> }): void;
 }
@@ -35,6 +37,7 @@ export async function runCommand(
   { outlivesOutput = false } = {},
 ): Promise<never> {
   const deferred: { close(): Promise<void> }[] = [];
+  let exitStatus = 0;
   const { signal, status } = listenForSignals(outlivesOutput);
   try {
     const parsed = parseCommandLine(name, argv, process.env);
@@ -54,11 +57,14 @@ export async function runCommand(
       log,
       signal,
       emit: (value) => process.stdout.write(`${JSON.stringify(value)}\n`),
+      endWith: (code) => {
+        exitStatus = code;
+      },
       defer: (resource) => deferred.push(resource),
     });
     if (result !== null) await print(format(result));
     await Promise.allSettled(deferred.map((resource) => resource.close()));
-    process.exit(0);
+    process.exit(exitStatus);
   } catch (error) {
     const isInterrupted = error instanceof TartanError && error.code === 'INTERRUPTED';
     if (!isInterrupted) await Promise.allSettled(deferred.map((resource) => resource.close()));

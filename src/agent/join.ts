@@ -1,4 +1,4 @@
-import type { Mode } from '../backend/contract.ts';
+import type { Decision, Mode } from '../backend/contract.ts';
 import type { Lease } from '../lease/lease.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import type { Op } from '../plan/op.ts';
@@ -74,14 +74,19 @@ export async function previewJoin(world: World, settings: MemberSettings): Promi
   return { lease: { action, subnet: formatPrefix(subnet), remove: removed }, ops };
 }
 
-interface Preview {
+/** The host as it is, and what would be done. */
+export interface Preview {
   readonly found: Survey;
   readonly converger: Converger;
   readonly plan: LeasePlan;
+  /** The lease as it would be. */
+  readonly own: Lease;
+  readonly decision: Decision;
   readonly ops: readonly Op[];
 }
 
-async function preview(world: World, settings: MemberSettings): Promise<Preview> {
+/** Looks, and decides. Changes nothing, neither here nor in the store. */
+export async function preview(world: World, settings: MemberSettings): Promise<Preview> {
   const { stateDir, network, bpffs } = settings;
   const path = statePath(stateDir, network);
   const state = await recallState(path, world.log);
@@ -94,8 +99,10 @@ async function preview(world: World, settings: MemberSettings): Promise<Preview>
   const dataplane = await choice;
   const found = await survey(world, settings, converger, dataplane);
   const plan = await planLease(await leaseRequest(world, settings, found));
-  const ops = await converger.plan(desiredState(found, leaseOf(plan), plan.snapshot.leases));
-  return { found, converger, plan, ops };
+  const own = leaseOf(plan);
+  const decision = desiredState(found, own, plan.snapshot.leases);
+  const ops = await converger.plan(decision);
+  return { found, converger, plan, own, decision, ops };
 }
 
 /** The lease as it would be. */

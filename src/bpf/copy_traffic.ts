@@ -23,7 +23,7 @@ export function copyTraffic(pins: Pins, generation: string, to: OpenMaps): void 
 }
 
 /** Where the traffic of every peer is counted, by its subnet. */
-function slotsBySubnet(maps: PeerMaps): Map<string, number> {
+export function slotsBySubnet(maps: PeerMaps): Map<string, number> {
   const numbering = readNumbering(maps);
   const size = prefixSize(numbering.length);
   const slots = new Map<string, number>();

@@ -9,6 +9,7 @@ export type CommandName =
   | 'renew'
   | 'watch'
   | 'run'
+  | 'status'
   | 'lease'
   | 'endpoint'
   | 'teardown'
@@ -35,6 +36,7 @@ export const WITH_STORE: readonly CommandName[] = [
   'renew',
   'watch',
   'run',
+  'status',
   'lease',
   'teardown',
 ];
@@ -46,14 +48,17 @@ export const EVERY: readonly CommandName[] = [
   'relay',
   'bench',
 ];
-export const HOST: readonly CommandName[] = ['join', 'watch', 'run', 'teardown'];
+export const HOST: readonly CommandName[] = ['join', 'watch', 'run', 'status', 'teardown'];
 export const JOINED: readonly CommandName[] = [
   'join',
   'renew',
   'watch',
   'run',
+  'status',
   'lease',
   'endpoint',
   'teardown',
 ];
 export const NODE: readonly CommandName[] = ['join', 'watch', 'run'];
+/** And what only looks, as they would. */
+export const LOOKING: readonly CommandName[] = [...NODE, 'status'];

@@ -1,6 +1,14 @@
 import { DATAPLANES } from '../agent/dataplane.ts';
 import { DEFAULT_NETWORK } from '../agent/world.ts';
-import { type CommandName, EVERY, HOST, JOINED, NODE, type OptionSpec } from './option_spec.ts';
+import {
+  type CommandName,
+  EVERY,
+  HOST,
+  JOINED,
+  LOOKING,
+  NODE,
+  type OptionSpec,
+} from './option_spec.ts';
 import { STORE_OPTIONS } from './store_options.ts';
 import {
   choice,
@@ -32,25 +40,25 @@ export const OPTIONS = {
     value: list('<name|ip>'),
     initial: [],
     help: 'underlay interface, by name or address; may be repeated, the first match wins (default: that of the default route)',
-    commands: NODE,
+    commands: LOOKING,
   },
   'iface-regex': {
     value: pattern('<expression>'),
     initial: [],
     help: 'regular expression for the name or an address of the underlay interface; may be repeated, the first match wins; after --iface',
-    commands: NODE,
+    commands: LOOKING,
   },
   'iface-can-reach': {
     value: ipv4('<ip>'),
     initial: null,
     help: 'address to which packets leave by the underlay interface, where neither of those is given',
-    commands: NODE,
+    commands: LOOKING,
   },
   'public-ip': {
     value: ipv4('<ip>'),
     initial: null,
     help: "address under which other hosts reach this one, also behind NAT (default: the interface's own)",
-    commands: NODE,
+    commands: LOOKING,
   },
   'subnet-file': {
     value: text('<path>'),
@@ -82,7 +90,7 @@ export const OPTIONS = {
     value: choice('<mode>', DATAPLANES),
     initial: 'auto',
     help: "what carries the packets: bpf, kernel (its vxlan or FOU, as flannel's on the wire), user (of udp: tartan relay), or auto: bpf where it can be loaded",
-    commands: NODE,
+    commands: LOOKING,
   },
   bpffs: {
     value: text('<path>'),
@@ -100,7 +108,7 @@ export const OPTIONS = {
     value: choice('<how>', ['auto', 'tcx', 'clsact', 'xdp']),
     initial: 'auto',
     help: 'how programs are attached: tcx, or clsact for Linux before 6.6; auto takes tcx where there is it; xdp: and one program more by XDP on the underlay',
-    commands: NODE,
+    commands: LOOKING,
   },
   force: {
     value: toggle(),
@@ -229,7 +237,7 @@ export const OPTIONS = {
   json: {
     value: toggle(),
     initial: false,
-    help: 'print errors as JSON on stdout instead of two lines on stderr, and what lease list finds as JSON instead of a table',
+    help: 'print errors as JSON on stdout instead of two lines on stderr, and what lease list and status find as JSON instead of a table',
     commands: EVERY,
   },
   'log-level': {

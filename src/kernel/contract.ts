@@ -23,6 +23,8 @@ export interface Kernel {
    * @param xdpOn an interface, if XDP on it is of interest
    */
   readAttachWays(xdpOn: string | null): Promise<AttachWays>;
+  /** What a generation's programs have counted. Reads only. */
+  readTraffic(generation: string): Promise<ProgramTraffic>;
   /** What of ours stands in the kernel now, and what stands in our way. Reads only. */
   observe(): Promise<ObservedState>;
   /**
@@ -36,6 +38,21 @@ export interface Kernel {
    */
   sweep(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What programs have counted since their maps were made. */
+export interface ProgramTraffic {
+  /** By the peer's subnet; packets as on the wire, bytes of the inner IP packets. */
+  readonly peers: ReadonlyMap<string, PeerTraffic>;
+  /** By name, as docs/architecture.md has them: what was dropped, or left to others. Those that are 0 are left out. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface PeerTraffic {
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  readonly receivedPackets: number;
+  readonly receivedBytes: number;
 }
 
 export interface AttachWays {

@@ -14,6 +14,7 @@ import { probeFou } from './fou.ts';
 import { kernelError, reading } from './kernel_error.ts';
 import { observe } from './observe.ts';
 import { probePrograms } from './probe.ts';
+import { readProgramTraffic } from './program_traffic.ts';
 import { probeTun } from './tun.ts';
 
 export interface KernelOptions {
@@ -45,6 +46,8 @@ export function openKernel(options: KernelOptions): Kernel {
       reading('how programs can be attached', () =>
         readAttachWays({ pins, programs: objects.vxlan.programs }, xdpOn),
       ),
+    readTraffic: (generation) =>
+      reading('what the programs have counted', () => readProgramTraffic(pins, generation)),
     observe: () => reading('observing the host', () => observe(site)),
     async apply(op) {
       try {

@@ -46,6 +46,7 @@ export function recordingKernel(observed: ObservedState = EMPTY): RecordingKerne
     probe: async () => null,
     probeFou: async () => null,
     probeTun: async () => null,
+    readTraffic: async () => ({ peers: new Map(), counters: {} }),
     readAttachWays: async () => ({ tcx: true, xdp: null }),
     observe: async () => observed,
     async apply(op) {
