@@ -32,7 +32,8 @@ export async function run(world: RunWorld, settings: WatchSettings): Promise<voi
     const report = await waitOut(() => join(watchWorld, settings), signal, tellTrouble);
     const { subnet, publicIp } = report;
     tell('joined', { subnet, publicIp, message: describe(report) });
-    await watch(watchWorld, settings);
+    // Once it has begun, what goes wrong is an event, and it goes on by itself.
+    await waitOut(() => watch(watchWorld, settings), signal, tellTrouble);
   } catch (error) {
     if (!signal.aborted) throw error;
   }

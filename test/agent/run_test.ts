@@ -70,6 +70,32 @@ test('run waits for a store that is not there yet, and says so once', async () =
   await running.stop();
 });
 
+test('run waits for a store that goes away between joining and watching', async () => {
+  await using host = await testHost();
+  let isAway = false;
+  const store = {
+    ...host.store,
+    async readConfig() {
+      if (isAway) throw new TartanError('STORE_UNAVAILABLE', 'gone', 'wait');
+      return host.store.readConfig();
+    },
+  };
+  const seen: WatchEvent['type'][] = [];
+  const running = runOn(host, {
+    openStore: async () => store,
+    emit({ type }) {
+      seen.push(type);
+      isAway = type === 'joined';
+    },
+  });
+  await until(
+    () => seen.includes('synced'),
+    () => `synced in ${seen}`,
+  );
+  assert.deepEqual(seen, ['joined', 'error', 'synced']);
+  await running.stop();
+});
+
 test('run ends with what waiting does not help against, and without a word when a signal comes', async () => {
   await using host = await testHost();
   const config = await host.store.readConfig();
