@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { createLab, type Lab } from '../../lab/lab.ts';
+import { describe, it } from 'node:test';
 import { readTrafficOf } from '../../src/bpf/counters.ts';
 import { hasStrays, readPeers, removePeers, writePeers } from '../../src/bpf/peer_maps.ts';
-import { type Pins, pinsOf } from '../../src/bpf/pins.ts';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import { formatMac } from '../../src/net/mac.ts';
 import { formatPrefix, prefixOf } from '../../src/net/prefix.ts';
 import type { Peer } from '../../src/plan/dataplane.ts';
 import {
   assertTables,
-  makeTables,
   NO_TRAFFIC,
   pretendTraffic,
   readSources,
+  tablesOfSuite,
 } from './peer_tables.ts';
 import { missing } from './requirements.ts';
 
@@ -32,18 +30,10 @@ function macNumbered(number: number): string {
 }
 
 describe('many peers in the maps', { skip: missing() }, () => {
-  let lab: Lab;
-  let bpffs: string;
-  let pins: Pins;
-  before(async () => {
-    lab = await createLab({ name: 'manypeers', hosts: 1, pods: 0 });
-    bpffs = lab.host('a').bpffs;
-    pins = pinsOf(bpffs, 'peers');
-  });
-  after(() => lab?.destroy());
+  const makeTables = tablesOfSuite('manypeers');
 
   it('more than a few by one op: who keeps a subnet keeps its counts, who gets one has none', () => {
-    using maps = makeTables(bpffs, pins, { firstSubnet: '10.5.0.0/24', subnetCount: 256 });
+    using maps = makeTables({ firstSubnet: '10.5.0.0/24', subnetCount: 256 });
     const peers = Array.from({ length: 200 }, (_, number) =>
       peerOf(`10.5.${number}.0/24`, `192.168.77.${1 + number}`, macNumbered(number)),
     );
@@ -62,7 +52,7 @@ describe('many peers in the maps', { skip: missing() }, () => {
   });
 
   it('10,000 by one op', (t) => {
-    using maps = makeTables(bpffs, pins, {
+    using maps = makeTables({
       network: '10.0.0.0/8',
       firstSubnet: '10.0.0.0/24',
       subnetCount: 65_536,
@@ -99,7 +89,7 @@ describe('many peers in the maps', { skip: missing() }, () => {
   });
 
   it('whose PublicIPs all change at once, where there is no room for the new ones beside the old', () => {
-    using maps = makeTables(bpffs, pins, { firstSubnet: '10.5.0.0/24', subnetCount: 256 });
+    using maps = makeTables({ firstSubnet: '10.5.0.0/24', subnetCount: 256 });
     const peersOf = (network: number) => [
       ...Array.from({ length: 250 }, (_, number) =>
         peerOf(`10.5.${number}.0/24`, formatIpv4(network + number)),
@@ -117,7 +107,7 @@ describe('many peers in the maps', { skip: missing() }, () => {
   });
 
   it('1,024 irregular ones stand; one more is refused before anything is written', () => {
-    using maps = makeTables(bpffs, pins);
+    using maps = makeTables();
     const peers = Array.from({ length: 1024 }, (_, number) =>
       peerOf(`10.6.${number >> 6}.${4 * (number & 63)}/30`, formatIpv4(0xac10_0000 + number)),
     );

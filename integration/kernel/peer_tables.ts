@@ -1,11 +1,13 @@
 /** A generation with nothing but its maps in use, and all that stands in them. */
 import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import { createLab, type Lab } from '../../lab/lab.ts';
 import { loadGeneration, openMaps } from '../../src/bpf/generation.ts';
 import { trafficLayout } from '../../src/bpf/layouts.gen.ts';
 import { builtObject } from '../../src/bpf/object_file.ts';
 import type { OpenMaps } from '../../src/bpf/open_map.ts';
 import { readPeers, slotOf } from '../../src/bpf/peer_maps.ts';
-import { type Pins, removeEmptyFolders, removeGeneration } from '../../src/bpf/pins.ts';
+import { type Pins, pinsOf, removeEmptyFolders, removeGeneration } from '../../src/bpf/pins.ts';
 import { readSettingsStruct, writeSettings } from '../../src/bpf/settings.ts';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import type { Peer, Settings } from '../../src/plan/dataplane.ts';
@@ -29,8 +31,21 @@ const SETTINGS: Settings = {
   gbp: false,
 };
 
+/** For a suite, whose lab it makes: what opens a generation, at most one at a time. */
+export function tablesOfSuite(name: string): (settings?: Partial<Settings>) => OpenMaps {
+  let lab: Lab;
+  before(async () => {
+    lab = await createLab({ name, hosts: 1, pods: 0 });
+  });
+  after(() => lab?.destroy());
+  return (settings) => {
+    const { bpffs } = lab.host('a');
+    return makeTables(bpffs, pinsOf(bpffs, 'peers'), settings);
+  };
+}
+
 /** Loads and opens a generation; its pins go when it is disposed. */
-export function makeTables(bpffs: string, pins: Pins, settings: Partial<Settings> = {}): OpenMaps {
+function makeTables(bpffs: string, pins: Pins, settings: Partial<Settings> = {}): OpenMaps {
   const all = { ...SETTINGS, ...settings };
   const name = `tables-${all.subnetCount}`;
   loadGeneration({

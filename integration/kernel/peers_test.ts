@@ -1,20 +1,18 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { createLab, type Lab } from '../../lab/lab.ts';
 import { readTrafficOf } from '../../src/bpf/counters.ts';
 import { readPeers, removePeers, slotOf, writePeers } from '../../src/bpf/peer_maps.ts';
-import { type Pins, pinsOf } from '../../src/bpf/pins.ts';
 import { writeSources } from '../../src/bpf/source_map.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { NO_MAC, type Peer } from '../../src/plan/dataplane.ts';
 import { aMac } from '../../test/arbitraries.ts';
 import {
   assertTables,
-  makeTables,
   NO_TRAFFIC,
   pretendTraffic,
   readSources,
+  tablesOfSuite,
 } from './peer_tables.ts';
 import { missing } from './requirements.ts';
 
@@ -32,15 +30,7 @@ function peerOf(subnet: string, publicIp = '192.168.77.1', mac = '02:00:00:00:00
 }
 
 describe('peers in the maps', { skip: missing() }, () => {
-  let lab: Lab;
-  let bpffs: string;
-  let pins: Pins;
-  before(async () => {
-    lab = await createLab({ name: 'kernelpeers', hosts: 1, pods: 0 });
-    bpffs = lab.host('a').bpffs;
-    pins = pinsOf(bpffs, 'peers');
-  });
-  after(() => lab?.destroy());
+  const makeTables = tablesOfSuite('kernelpeers');
 
   const aPeer = fc
     .tuple(
@@ -57,7 +47,7 @@ describe('peers in the maps', { skip: missing() }, () => {
     .map((remove) => ({ write: [] as Peer[], remove }));
 
   it('are what was written, whatever is written and removed in which order', () => {
-    using maps = makeTables(bpffs, pins);
+    using maps = makeTables();
     fc.assert(
       fc.property(fc.array(fc.oneof(aWrite, aRemoval), { maxLength: 8 }), (steps) => {
         removePeers(maps, [...readPeers(maps).keys()]);
@@ -80,7 +70,7 @@ describe('peers in the maps', { skip: missing() }, () => {
     ['a regular and an irregular', '10.5.7.0/24', '10.7.0.0/20'],
   ] as const) {
     it(`two ${kind} subnets with one PublicIP: it is known until the last goes`, () => {
-      using maps = makeTables(bpffs, pins);
+      using maps = makeTables();
       writePeers(maps, [peerOf(first), peerOf(second)]);
       removePeers(maps, [second]);
       assertTables(maps, new Map([[first, peerOf(first)]]));
@@ -97,7 +87,7 @@ describe('peers in the maps', { skip: missing() }, () => {
   }
 
   it('the PublicIPs of two peers change places', () => {
-    using maps = makeTables(bpffs, pins);
+    using maps = makeTables();
     const [a, b] = ['192.168.77.1', '192.168.77.2'];
     writePeers(maps, [peerOf('10.5.7.0/24', a), peerOf('10.6.0.0/20', b)]);
     const swapped = [peerOf('10.5.7.0/24', b), peerOf('10.6.0.0/20', a)];
@@ -110,7 +100,7 @@ describe('peers in the maps', { skip: missing() }, () => {
     ['irregular', '10.6.0.0/20', '10.7.0.0/20'],
   ] as const) {
     it(`a removed ${kind} peer leaves nothing counted for its successor`, () => {
-      using maps = makeTables(bpffs, pins);
+      using maps = makeTables();
       writePeers(maps, [peerOf(subnet), peerOf('10.5.8.0/24')]);
       pretendTraffic(maps, subnet);
       pretendTraffic(maps, '10.5.8.0/24');
@@ -128,7 +118,7 @@ describe('peers in the maps', { skip: missing() }, () => {
     ['irregular', '10.6.0.0/20'],
   ] as const) {
     it(`a ${kind} subnet that passes to another host loses its counts; one whose host changes keeps them`, () => {
-      using maps = makeTables(bpffs, pins);
+      using maps = makeTables();
       const first = peerOf(subnet);
       writePeers(maps, [first]);
       pretendTraffic(maps, subnet);
@@ -144,7 +134,7 @@ describe('peers in the maps', { skip: missing() }, () => {
   }
 
   it('a subnet without MACs that passes to another host loses its counts', () => {
-    using maps = makeTables(bpffs, pins);
+    using maps = makeTables();
     const first = { ...peerOf('10.5.7.0/24', '192.168.77.1'), mac: NO_MAC };
     writePeers(maps, [first]);
     pretendTraffic(maps, first.subnet);
@@ -153,7 +143,7 @@ describe('peers in the maps', { skip: missing() }, () => {
   });
 
   it('a run that was cut short: its PublicIPs are put right when the next peer goes', () => {
-    using maps = makeTables(bpffs, pins);
+    using maps = makeTables();
     const [first, second] = [peerOf('10.5.7.0/24', '192.168.77.1'), peerOf('10.5.8.0/24')];
     writePeers(maps, [first, { ...second, publicIp: '192.168.77.2' }]);
     const strayed = { address: parseIpv4('192.168.77.66'), slot: 3 };
@@ -163,7 +153,7 @@ describe('peers in the maps', { skip: missing() }, () => {
   });
 
   it('one of which a part has changed is read as it is now', () => {
-    using maps = makeTables(bpffs, pins);
+    using maps = makeTables();
     const first = peerOf('10.5.7.0/24');
     for (const change of [
       { mac: '02:00:00:00:00:08' },

@@ -1,5 +1,7 @@
 import { DATAPLANES } from '../agent/dataplane.ts';
 import { DEFAULT_NETWORK } from '../agent/world.ts';
+import { BENCH_OPTIONS } from './bench_options.ts';
+import { DOCKER_OPTIONS } from './docker_options.ts';
 import {
   type CommandName,
   EVERY,
@@ -22,7 +24,6 @@ import {
   text,
   toggle,
   type Value,
-  variableName,
 } from './values.ts';
 
 export type { CommandName, OptionSpec } from './option_spec.ts';
@@ -140,41 +141,7 @@ export const OPTIONS = {
     help: 'print what would be done as JSON and change nothing',
     commands: ['init-config', 'join', 'teardown'],
   },
-  'docker-env': {
-    value: text('<path>'),
-    initial: '/run/docker_opts.env',
-    help: "file of variables to write, for the EnvironmentFile= of Docker's unit",
-    commands: ['docker-opts'],
-    short: '-d',
-  },
-  individual: {
-    value: toggle(),
-    initial: false,
-    help: 'write a variable for each option, DOCKER_OPT_BIP and so on (with neither -i nor -c: both)',
-    commands: ['docker-opts'],
-    short: '-i',
-  },
-  combined: {
-    value: toggle(),
-    initial: false,
-    help: 'write one variable with all options',
-    commands: ['docker-opts'],
-    short: '-c',
-  },
-  'combined-key': {
-    value: variableName('<name>'),
-    initial: 'DOCKER_OPTS',
-    help: 'name of that variable; what it has in the environment comes first',
-    commands: ['docker-opts'],
-    short: '-k',
-  },
-  'omit-ip-masq': {
-    value: toggle(),
-    initial: false,
-    help: 'leave out --ip-masq=false, for a Docker that does not know it',
-    commands: ['docker-opts'],
-    short: '-m',
-  },
+  ...DOCKER_OPTIONS,
   device: {
     value: text('<name>'),
     initial: 'flannel0',
@@ -187,12 +154,6 @@ export const OPTIONS = {
     help: "UDP port of this host and of all others: the network config's Port",
     commands: ['relay'],
   },
-  serve: {
-    value: toggle(),
-    initial: false,
-    help: 'be the end that is measured against, one client after the other, until a signal',
-    commands: ['bench'],
-  },
   bind: {
     value: localIpv4('<ip>'),
     initial: null,
@@ -200,40 +161,7 @@ export const OPTIONS = {
     commands: ['relay', 'bench'],
     short: '-B',
   },
-  port: {
-    value: integer('<port>', 1, 65_534),
-    initial: 5210,
-    help: 'TCP port on which the two ends talk; they measure over TCP and UDP of the port after it',
-    commands: ['bench'],
-    short: '-p',
-  },
-  seconds: {
-    value: integer('<seconds>', 1, 3600),
-    initial: 3,
-    help: 'length of each run',
-    commands: ['bench'],
-    short: '-t',
-  },
-  streams: {
-    value: integer('<number>', 1, 128),
-    initial: 4,
-    help: 'TCP streams at once in the second TCP test; the first has one',
-    commands: ['bench'],
-    short: '-P',
-  },
-  repeats: {
-    value: integer('<number>', 1, 1000),
-    initial: 3,
-    help: 'how often all is measured; the result is the median',
-    commands: ['bench'],
-  },
-  reverse: {
-    value: toggle(),
-    initial: false,
-    help: 'the other end sends',
-    commands: ['bench'],
-    short: '-R',
-  },
+  ...BENCH_OPTIONS,
   json: {
     value: toggle(),
     initial: false,
