@@ -38,7 +38,9 @@ switch (word) {
     else await runNamed(rest[0], ['--help']);
     break;
   default:
-    await runNamed(word, rest);
+    // As flanneld does it.
+    if (word === 'run' && rest.some((one) => /^--?version$/.test(one))) await printVersion();
+    else await runNamed(word, rest);
 }
 
 async function printVersion(): Promise<void> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
@@ -98,6 +99,14 @@ describe('status', { concurrency: 1 }, () => {
       assert(report.differences?.some(({ op }) => op === 'link.set'));
       await join(a);
       assert.equal((await look(a)).code, 0);
+      rmSync(a.subnetFile);
+      assert.deepEqual((await look(a)).report.problems, [`${a.subnetFile} is gone`]);
+      await join(a);
+      await initConfig(lab, { Network: '10.9.0.0/16', Backend: { Type: 'vxlan' } });
+      assert.match(
+        (await look(a)).report.problems[0] ?? '',
+        new RegExp(`config has changed, and the lease of ${report.subnet} does not fit`),
+      );
     });
 
     it('says that a lease is lost, and looks beside a watch that runs', async () => {

@@ -1,3 +1,4 @@
+import { realpath, stat } from 'node:fs/promises';
 import { TartanError } from '../errors.ts';
 import { type DockerOptsRequest, dockerOpts, type Variables } from '../lease/docker_opts.ts';
 import { readIfPresent, writeAtomically } from './atomic_file.ts';
@@ -33,6 +34,18 @@ export async function writeDockerOpts(
     );
   }
   const { text, bip, mtu, leavesMasquerade } = dockerOpts(subnetEnv, request, environment);
-  const changed = await writeAtomically(dockerEnv, text, MODE);
+  const changed = await writeAtomically(await placeOf(dockerEnv), text, MODE);
   return { file: dockerEnv, bip, mtu, leavesMasquerade, changed };
+}
+
+/** Where the file lies that a link leads to. What is no file, such as /dev/stdout, must not be put a file in the place of. */
+async function placeOf(path: string): Promise<string> {
+  const stats = await stat(path).catch(() => null);
+  if (stats === null) return path;
+  if (stats.isFile()) return realpath(path);
+  throw new TartanError(
+    'FILE',
+    `${path} is no regular file`,
+    'Name another one with --docker-env.',
+  );
 }

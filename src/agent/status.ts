@@ -4,10 +4,13 @@ import { messageOf, TartanError } from '../errors.ts';
 import type { PeerTraffic, ProgramTraffic } from '../kernel/contract.ts';
 import type { Lease } from '../lease/lease.ts';
 import { isOfHost } from '../lease/ownership.ts';
+import { parseSubnetEnv } from '../lease/subnet_env.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import type { Op } from '../plan/op.ts';
 import type { ObservedState } from '../plan/state.ts';
 import type { LeaseStore } from '../store/contract.ts';
+import type { LeasePlan } from './acquire.ts';
+import { readIfPresent } from './atomic_file.ts';
 import { type Preview, preview } from './join.ts';
 import { requireJoined } from './renew.ts';
 import {
@@ -78,6 +81,7 @@ export async function readStatus(
   const problems = [
     ...asked.problems,
     ...(found === null ? problemsAlone(observed, state) : problemsOf(found, state)),
+    ...(await problemsOfSubnetFile(state)),
   ];
   return {
     healthy: problems.length === 0,
@@ -169,18 +173,29 @@ async function askStore(world: StatusWorld, settings: MemberSettings): Promise<A
 }
 
 function problemsOf({ plan, decision, ops }: Preview, { subnet }: HostState): string[] {
-  const isHeld = plan.held !== null && formatPrefix(plan.held.subnet) === subnet;
   return [
-    ...(isHeld
-      ? []
-      : [
-          `the lease of ${subnet} is lost: \`tartan join\` would take ${formatPrefix(plan.subnet)}`,
-        ]),
+    ...problemsOfLease(plan, subnet),
     ...(ops.length === 0
       ? []
       : [`the kernel is not as it should be: ${ops.map(({ op }) => op).join(', ')}`]),
     ...(decision.failures ?? []),
   ];
+}
+
+function problemsOfLease({ held, remove, subnet: next }: LeasePlan, subnet: string): string[] {
+  if (held !== null && formatPrefix(held.subnet) === subnet) return [];
+  const would = `\`tartan join\` would take ${formatPrefix(next)}`;
+  return remove.some((lease) => formatPrefix(lease.subnet) === subnet)
+    ? [`the network config has changed, and the lease of ${subnet} does not fit it: ${would}`]
+    : [`the lease of ${subnet} is lost: ${would}`];
+}
+
+async function problemsOfSubnetFile({ subnetFile, subnet }: HostState): Promise<string[]> {
+  const text = await readIfPresent(subnetFile);
+  if (text === null) return [`${subnetFile} is gone`];
+  const told = parseSubnetEnv(text).subnet;
+  if (told !== null && formatPrefix(told) === subnet) return [];
+  return [`${subnetFile} does not tell ${subnet}`];
 }
 
 /** What can be told without the store: host-gw has no device. */

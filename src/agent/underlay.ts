@@ -114,6 +114,10 @@ async function candidateTowards(
   present: string | null,
 ): Promise<Candidates> {
   const way = await host.wayTowards(canReach);
+  if (way !== null && isOverlayDevice(way.device)) {
+    const failure = `packets to ${canReach} leave by ${way.device}, a device of the overlay`;
+    return { wanted: [], failures: [failure], doubt: null };
+  }
   if (way !== null) {
     // One of several addresses of the interface, if the kernel names one.
     return { wanted: [way.source ?? way.device], failures: [], doubt: null };

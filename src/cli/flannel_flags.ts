@@ -46,7 +46,9 @@ export function flannelArguments(argv: readonly string[]): string[] {
     if (value === undefined) return [`--${name}`];
     if (!isSwitch) return [`--${name}=${value}`];
     if (isFalse(value)) return [];
-    return isTrue(value) ? [`--${name}`] : [`--${name}=${value}`];
+    if (isTrue(value)) return [`--${name}`];
+    const message = `--${name}: "${value}" is neither true nor false`;
+    throw new TartanError('USAGE', message, 'Give true or false.');
   });
 }
 

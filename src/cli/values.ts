@@ -141,10 +141,12 @@ const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 
 /** A log level, or a number as glog's -v has it. */
 export function logLevel(placeholder: string): Value<(typeof LEVELS)[number]> {
-  const words = choice(placeholder, LEVELS);
   return single(placeholder, (given) => {
     if (/^\d{1,3}$/.test(given)) return Number(given) === 0 ? 'info' : 'debug';
-    return words.read([given]);
+    const level = LEVELS.find((word) => word === given);
+    if (level !== undefined) return level;
+    const hint = `Give one of ${LEVELS.join(', ')}, or a whole number from 0 on.`;
+    throw new TartanError('USAGE', `"${given}" is not known`, hint);
   });
 }
 

@@ -48,7 +48,8 @@ export function dockerOpts(
   const given = readSubnetVariables(subnetEnv);
   const bip = readSubnet(given.get('FLANNEL_SUBNET'));
   const mtu = readMtu(given.get('FLANNEL_MTU'));
-  const leavesMasquerade = given.get('FLANNEL_IPMASQ') === 'true' && !request.omitIpMasq;
+  const masquerades = readMasquerade(given.get('FLANNEL_IPMASQ'));
+  const leavesMasquerade = masquerades && !request.omitIpMasq;
 
   const options = new Map<string, string>();
   for (const [name, value] of Object.entries(environment)) {
@@ -88,6 +89,11 @@ function readMtu(value: string | undefined): number {
   const mtu = Number(value);
   if (/^\d+$/.test(value ?? '') && mtu >= LEAST_MTU && mtu <= MOST_MTU) return mtu;
   throw senseless('FLANNEL_MTU', value, `a number from ${LEAST_MTU} to ${MOST_MTU}`);
+}
+
+function readMasquerade(value = 'false'): boolean {
+  if (value === 'true' || value === 'false') return value === 'true';
+  throw senseless('FLANNEL_IPMASQ', value, 'true or false');
 }
 
 function senseless(name: string, value: string | undefined, wanted: string): TartanError {

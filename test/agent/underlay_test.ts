@@ -147,6 +147,9 @@ test('an expression that fits nothing, or nothing of use, is named', async () =>
     message: 'no interface has a name or address that fits ^wlan',
   });
   await assert.rejects(findBy('^down'), { message: /down0 is down/ });
+  for (const go of ['eth[[:digit:]]+', '\\Aeth0', '(?P<a>eth0)']) {
+    await assert.rejects(findBy(go), { code: 'USAGE', message: /which Go knows/ }, go);
+  }
   await assert.rejects(findBy('('), { code: 'USAGE', message: /"\(" is no regular expression/ });
 });
 
@@ -166,6 +169,9 @@ test('it is the interface by which packets to an address leave, by the address t
   await assert.rejects(findUnderlay(towards(null), choice), {
     code: 'INTERFACE',
     message: 'there is no way to 198.51.100.7',
+  });
+  await assert.rejects(findUnderlay(towards({ device: 'flannel.1', source: '10.5.1.0' }), choice), {
+    message: /packets to 198\.51\.100\.7 leave by flannel\.1, a device of the overlay/,
   });
   const stays = await findUnderlay(towards(null), choice, 'eth0');
   assert.equal(stays.interface.name, 'eth0');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { lstat, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { runTartan, temporaryFolder } from './run_tartan.ts';
 
@@ -22,6 +22,21 @@ test('docker-opts takes the script’s flags, and again changes nothing', async 
   assert.equal((await stat(to)).mode & 0o777, 0o644);
   const second = await runTartan(argv, { environment: { OPTS: '--debug' } });
   assert.equal(JSON.parse(second.stdout).changed, false);
+});
+
+test('docker-opts writes where a link leads to, and nothing in the place of what is no file', async () => {
+  await using folder = await temporaryFolder();
+  const [from, link, to] = ['subnet.env', 'link', 'docker.env'].map((n) => `${folder.path}/${n}`);
+  assert(from && link && to);
+  await writeFile(from, SUBNET_ENV);
+  await writeFile(to, '');
+  await symlink(to, link);
+  assert.equal((await runTartan(['docker-opts', '-f', from, '-d', link])).status, 0);
+  assert.match(await readFile(to, 'utf8'), /--bip/);
+  assert((await lstat(link)).isSymbolicLink());
+  const refused = await runTartan(['docker-opts', '-f', from, '-d', folder.path]);
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /is no regular file/);
 });
 
 test('docker-opts leaves the file alone when subnet.env is not there or makes no sense', async () => {

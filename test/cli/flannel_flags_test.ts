@@ -70,7 +70,7 @@ for (const flag of NOT_BUILT) {
 test('a switch takes a value in Go, a wrong one is refused, and so is what nobody knows', () => {
   assert.equal(optionsIn(['-force=true']).force, true);
   assert.equal(optionsIn(['-force=F']).force, false);
-  assert.throws(() => optionsIn(['-force=maybe']), { code: 'USAGE' });
+  assert.throws(() => optionsIn(['-force=maybe']), { code: 'USAGE', message: /--force: "maybe"/ });
   assert.throws(() => optionsIn(['-nothing=1']), { code: 'USAGE', message: /nothing/ });
   assert.throws(() => optionsIn(['-v=x']), { code: 'USAGE' });
   assert.equal(optionsIn(['-v=0'])['log-level'], 'info');

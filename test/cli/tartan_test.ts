@@ -146,3 +146,10 @@ test('bench says what it cannot measure against', async () => {
   for (const [argv, status, message] of bad)
     assertRefused(await runTartan(['bench', ...argv]), status, message);
 });
+
+test('run tells its version as flanneld does', async () => {
+  const expected = (await runTartan(['--version'])).stdout;
+  for (const flag of ['-version', '--version']) {
+    assert.equal((await runTartan(['run', flag])).stdout, expected);
+  }
+});

@@ -80,6 +80,7 @@ for (const [name, value] of [
   ['FLANNEL_SUBNET', '10.5.52.1/24/24'],
   ['FLANNEL_SUBNET', '10.5.52.256/24'],
   ['FLANNEL_SUBNET', '10.5.52.1/24 -H tcp://0.0.0.0'],
+  ['FLANNEL_IPMASQ', 'TRUE'],
   ['FLANNEL_MTU', null],
   ['FLANNEL_MTU', '0'],
   ['FLANNEL_MTU', '67'],
