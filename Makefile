@@ -68,7 +68,7 @@ vm: ## a shell on another kernel with this machine's files, emulated, or one com
 	@scripts/setup.sh modules vm
 	@$(NODE) lab/vm/main.ts
 
-ok: ## format, types, walls between rooms, unit tests: under a minute, no root
+ok: ## format, types, walls between rooms, unit tests: about a minute, no root
 	@scripts/setup.sh modules
 	@echo '== biome' && node_modules/.bin/biome check .
 	@echo '== tsc' && node_modules/.bin/tsc -p .
