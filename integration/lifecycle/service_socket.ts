@@ -1,9 +1,15 @@
 /** The end of a service manager: what a process tells it by sd_notify(3). */
 import { checked, close, isPassing } from '../../src/sys/libc.ts';
-import { bind, recv, SOCK_CLOEXEC, SOCK_NONBLOCK, socket } from '../../src/sys/socket.ts';
+import {
+  AF_UNIX,
+  bind,
+  recv,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  socket,
+} from '../../src/sys/socket.ts';
 
-const AF_UNIX = 1;
-const SOCK_DGRAM = 2;
 const MOST_BYTES = 4096;
 
 export interface ServiceSocket extends Disposable {

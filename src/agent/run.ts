@@ -1,4 +1,4 @@
-import type { WatchEvent } from './events.ts';
+import { createHerald, type WatchEvent } from './events.ts';
 import type { Health } from './health.ts';
 import { type JoinReport, join } from './join.ts';
 import { waitOut } from './wait_out.ts';
@@ -23,8 +23,7 @@ export async function run(world: RunWorld, settings: WatchSettings): Promise<voi
     health.note(event);
     world.emit(event);
   };
-  const tell = (type: WatchEvent['type'], detail: Omit<WatchEvent, 'time' | 'type'>) =>
-    emit({ time: new Date(now()).toISOString(), type, ...detail });
+  const { tell } = createHerald(emit, now);
   const tellTrouble = (message: string) => tell('error', { message });
   try {
     const store = await waitOut(() => world.openStore(), signal, tellTrouble);

@@ -3,9 +3,7 @@ import { checked, close } from './libc.ts';
 import { ADDRESS_BYTES, AF_INET, SOL_UDP, UDP_GRO } from './message_layout.ts';
 import { type ReceiveBatch, receiveBatchOf } from './receive_batch.ts';
 import { type SendBatch, sendBatchOf } from './send_batch.ts';
-import { bind, SOCK_CLOEXEC, SOCK_NONBLOCK, setsockopt, socket } from './socket.ts';
-
-const SOCK_DGRAM = 2;
+import { bind, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, setsockopt, socket } from './socket.ts';
 
 /** Socket options: <asm/socket.h>, <linux/in.h>. */
 const SOL_SOCKET = 1;

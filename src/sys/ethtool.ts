@@ -1,6 +1,6 @@
 /** Offloads of an interface: ioctl(2) with SIOCETHTOOL, the older commands of <linux/ethtool.h>, which need no names. */
 import { addressOf, checked, close, libc } from './libc.ts';
-import { SOCK_CLOEXEC, socket } from './socket.ts';
+import { SOCK_CLOEXEC, SOCK_DGRAM, socket } from './socket.ts';
 
 const ioctl = libc.func('int ioctl(int, unsigned long, void *)') as (
   fd: number,
@@ -11,7 +11,6 @@ const ioctl = libc.func('int ioctl(int, unsigned long, void *)') as (
 /** <linux/sockios.h> */
 const SIOCETHTOOL = 0x8946;
 const AF_INET = 2;
-const SOCK_DGRAM = 2;
 /** `struct ifreq`, <net/if.h>: 16 characters of name, then a pointer. */
 const IFREQ_SIZE = 40;
 const NAME_SIZE = 16;

@@ -1,9 +1,7 @@
 /** Tells whoever started this process how it is: systemd's protocol, sd_notify(3). Node has no Unix datagrams. */
 import { checked, close, libc, SystemError } from './libc.ts';
-import { SOCK_CLOEXEC, SOCK_NONBLOCK, socket } from './socket.ts';
+import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, socket } from './socket.ts';
 
-const AF_UNIX = 1;
-const SOCK_DGRAM = 2;
 /** No SIGPIPE: <asm/socket.h>. */
 const MSG_NOSIGNAL = 0x4000;
 /** Of sun_path in struct sockaddr_un, <linux/un.h>. */

@@ -1,7 +1,9 @@
-/** Sockets that Node has no name for: netlink(7). */
+/** Sockets that Node has no name for: netlink(7), Unix datagrams. */
 import { libc } from './libc.ts';
 
 export const AF_NETLINK = 16;
+export const AF_UNIX = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
