@@ -129,6 +129,7 @@ export function memberSettingsOf(options: Options): MemberSettings {
       publicIp: options['public-ip'],
     },
     attach: { by: options.attach, force: options.force },
+    masquerades: options['ip-masq'],
     renewMarginSeconds: options['subnet-lease-renew-margin'] * 60,
     dataplane: options.dataplane,
     onSubnetChange: hookOf(options['on-subnet-change']),

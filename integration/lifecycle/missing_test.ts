@@ -102,6 +102,22 @@ exec ${ip.trim()} "$@"
     await assertUnchanged();
   });
 
+  it('nft, for --ip-masq', async () => {
+    const broken = `${folderOf(lab.name)}/broken`;
+    mkdirSync(broken);
+    writeFileSync(`${broken}/nft`, '#!/bin/sh\necho "Error: not supported" >&2; exit 1\n', {
+      mode: 0o755,
+    });
+    await assertShellRefuses(`PATH=${broken}:$PATH tartan join --ip-masq`, {
+      exit: 1,
+      code: 'MISSING',
+      message: /^--ip-masq: nft .*not supported/,
+      hint: /CONFIG_NFT_MASQ/,
+    });
+    rmSync(broken, { recursive: true });
+    await assertUnchanged();
+  });
+
   it('libbpf', { skip: lacks('unshare') }, async () => {
     const { stdout } = await a.shell('ldconfig -p | sed -n "s/.*libbpf.so.1 .* => //p"');
     const [library] = stdout.trim().split('\n');

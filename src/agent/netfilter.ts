@@ -1,6 +1,7 @@
 import type { Netfilter } from '../backend/contract.ts';
 import type { HostReader } from '../kernel/contract.ts';
 import { type NetworkConfig, wantsFastPath } from '../lease/config.ts';
+import type { MemberSettings } from './world.ts';
 
 /**
  * What FastPath has to know of the host's netfilter; null where it is off, and nothing is read.
@@ -9,11 +10,12 @@ import { type NetworkConfig, wantsFastPath } from '../lease/config.ts';
 export async function surveyNetfilter(
   host: HostReader,
   { backend }: NetworkConfig,
+  { network, masquerades }: Pick<MemberSettings, 'network' | 'masquerades'>,
   earlier: Netfilter | null,
 ): Promise<Netfilter | null> {
   if (!wantsFastPath(backend)) return null;
   const [nat, forward] = await Promise.all([
-    host.readNat(),
+    host.readNat({ network, masquerades }),
     earlier?.forward ?? host.readForwardChains(),
   ]);
   return { ...nat, forward };

@@ -12,6 +12,7 @@ import { convergeOrFallBack } from './fall_back.ts';
 import { warnOfForwarding } from './forwarding.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import type { Log } from './log.ts';
+import { withMasquerade } from './masquerade.ts';
 import { leftFor, networkNamespaceInode, readState, statePath, writeState } from './state_file.ts';
 import type { SubnetChange } from './subnet_change.ts';
 import { leaseRequest, offerOf, type Survey } from './survey.ts';
@@ -26,9 +27,10 @@ function peersOf(leases: Iterable<Lease>, own: Lease): Lease[] {
 
 /** What the host is to look like with this lease and these others. */
 export function desiredState(found: Survey, own: Lease, leases: Iterable<Lease>): Decision {
-  const { backend, config, node, formerNetwork } = found;
+  const { backend, config, node, formerNetwork, masquerades } = found;
   const peers = peersOf(leases, own);
-  const decision = backend.desired(config, node, own, peers);
+  const carried = backend.desired(config, node, own, peers);
+  const decision = masquerades ? withMasquerade(carried, config.network, own.subnet) : carried;
   const rivals = rivalsOf(own, peers).map(describeRival);
   const failures = [...(decision.failures ?? []), ...rivals];
   return { ...decision, failures, ...(formerNetwork !== undefined && { formerNetwork }) };
@@ -156,8 +158,8 @@ export function announceSubnet(
   return writeAtomically(subnetFile, formatSubnetEnv(subnetEnvOf(found, own, mtu)), 0o644);
 }
 
-function subnetEnvOf({ config: { network } }: Survey, { subnet }: Lease, mtu: number): SubnetEnv {
-  return { network, subnet, mtu, ipMasq: false };
+function subnetEnvOf({ config, masquerades }: Survey, { subnet }: Lease, mtu: number): SubnetEnv {
+  return { network: config.network, subnet, mtu, ipMasq: masquerades };
 }
 
 function changeOf(former: Prefix | null, current: SubnetEnv): SubnetChange | null {

@@ -28,6 +28,8 @@ export interface Survey {
   readonly node: Node;
   /** The overlay of the last join, where that was another. */
   readonly formerNetwork?: string;
+  /** Whether what leaves or enters the overlay takes an address of this host. */
+  readonly masquerades: boolean;
 }
 
 /** Reads the config, then the host. Changes nothing. */
@@ -48,11 +50,13 @@ export async function survey(
   const isOther = former !== undefined && former !== formatPrefix(config.network);
   const node = await surveyNode(world, settings, converger, chosen, config);
   await requireOwnPort(settings, config.backend, node.interface.name);
+  await requireMasquerade(world, settings, converger);
   return requireKernelMode(world.kernel, converger, {
     config,
     backend,
     ...(isOther && { formerNetwork: former }),
     node,
+    masquerades: settings.masquerades,
   });
 }
 
@@ -78,7 +82,7 @@ export async function surveyNode(
     routes: await surveyRoutes(world.host, config),
     attach: await surveyAttach(world, settings, dataplane, underlay.interface.name),
     endpoints: await surveyEndpointsOrWarn(world, settings),
-    netfilter: await surveyNetfilter(world.host, config, earlier?.netfilter ?? null),
+    netfilter: await surveyNetfilter(world.host, config, settings, earlier?.netfilter ?? null),
   };
 }
 
@@ -107,6 +111,17 @@ function requireDataplane(
     `the backend ${type} has no --dataplane ${kind}`,
     `Leave --dataplane out, or give one of: ${dataplanes.join(', ')}.`,
   );
+}
+
+/** What stands already has been possible. @throws TartanError `MISSING` */
+async function requireMasquerade(
+  { kernel }: World,
+  { masquerades }: MemberSettings,
+  converger: Converger,
+): Promise<void> {
+  if (!masquerades || (await converger.observe()).filter !== null) return;
+  const obstacle = await kernel.probeMasquerade();
+  if (obstacle !== null) throw obstacle;
 }
 
 async function surveyRoutes(host: HostReader, { backend }: NetworkConfig): Promise<Node['routes']> {

@@ -40,6 +40,8 @@ export interface MemberSettings extends Places {
   readonly underlay: UnderlayChoice;
   readonly attach: AttachChoice;
   readonly renewMarginSeconds: number;
+  /** Whether what leaves or enters the overlay takes an address of this host. */
+  readonly masquerades: boolean;
   readonly dataplane: DataplaneOption;
   readonly onSubnetChange: SubnetHook | null;
 }

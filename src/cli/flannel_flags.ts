@@ -8,7 +8,6 @@ const LATER = 'is not built yet';
 
 /** flanneld's own, and why `run` does not take them. Given as false or empty, nothing is asked for. */
 const NOT_BUILT: Readonly<Record<string, string>> = {
-  'ip-masq': `${LATER}: set up masquerade by your own rules`,
   'iptables-forward-rules': `${LATER}: accept forwarding by your own rules`,
   'iptables-resync': `${LATER}: there are no rules of tartan to look after`,
   'ip-blackhole-route': LATER,

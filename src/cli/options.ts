@@ -105,6 +105,12 @@ export const OPTIONS = {
     help: 'folder for what teardown and renew must know',
     commands: JOINED,
   },
+  'ip-masq': {
+    value: toggle(),
+    initial: false,
+    help: 'masquerade what leaves the network, and what enters it from elsewhere but for the own subnet; needs nft',
+    commands: LOOKING,
+  },
   attach: {
     value: choice('<how>', ['auto', 'tcx', 'clsact', 'xdp']),
     initial: 'auto',

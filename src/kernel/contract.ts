@@ -18,6 +18,8 @@ export interface Kernel {
   probeFou(fou: FouPort): Promise<TartanError | null>;
   /** Why there can be no TUN here, which user mode takes; null: there can. May have the kernel load its module. */
   probeTun(): Promise<TartanError | null>;
+  /** Why the host cannot masquerade; null: it can. May have the kernel load modules, and changes nothing else. */
+  probeMasquerade(): Promise<TartanError | null>;
   /**
    * How programs can be attached here. Reads only.
    * @param xdpOn an interface, if XDP on it is of interest
@@ -101,6 +103,13 @@ export interface HostNat {
   readonly doubt: string | null;
 }
 
+/** Our own part in it, which counts as it is to be: it may stand already, or still. */
+export interface OwnNat {
+  /** The name of the network on this host. */
+  readonly network: string;
+  readonly masquerades: boolean;
+}
+
 /** What the host looks like beside our own objects. Reads only; needs no privilege. */
 export interface HostReader {
   readInterfaces(): Promise<readonly HostInterface[]>;
@@ -113,7 +122,7 @@ export interface HostReader {
   /** Whether packets are routed on: what interfaces to come will do (net.ipv4.ip_forward), and what this one does. */
   readForwarding(device: string): Promise<{ byDefault: boolean; byUnderlay: boolean }>;
   /** Cheap, however many rules there are. */
-  readNat(): Promise<HostNat>;
+  readNat(own: OwnNat): Promise<HostNat>;
   /** Chains at the forward hook that do something, for people; may take a second where they hold 20,000 rules. */
   readForwardChains(): Promise<readonly string[]>;
 }

@@ -59,6 +59,6 @@ export function removeFilter(network: string): Promise<void> {
 }
 
 /** Like a device's, told apart by network. */
-function tableOf(network: string): string {
+export function tableOf(network: string): string {
   return unfinishedName(network);
 }

@@ -91,9 +91,9 @@ export async function readJson<T>(...argv: string[]): Promise<T[]> {
   return stdout.trim() === '' ? [] : JSON.parse(stdout);
 }
 
-/** Carries out what nft(8) is told, in one transaction. */
-export async function runNft(ruleset: string): Promise<void> {
-  await run('nft', ['-f', '-'], ruleset);
+/** Carries out what nft(8) is told, in one transaction, or finds out only whether it could be. */
+export async function runNft(ruleset: string, { isTrial = false } = {}): Promise<void> {
+  await run('nft', [...(isTrial ? ['--check'] : []), '-f', '-'], ruleset);
 }
 
 /** What a command prints that has no JSON. */

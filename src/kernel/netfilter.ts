@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { messageOf } from '../errors.ts';
 import { SystemError } from '../sys/libc.ts';
 import { type ChainRecord, readChains } from '../sys/nft_chains.ts';
-import type { HostNat } from './contract.ts';
+import type { HostNat, OwnNat } from './contract.ts';
+import { tableOf } from './filter.ts';
 import { readText } from './iproute.ts';
 
 /** Tables of iptables' older kernel part: names, once a rule or a policy was asked for. */
@@ -22,10 +23,12 @@ const BTF = ['/sys/kernel/btf/vmlinux', '/sys/kernel/btf/nf_conntrack'];
  * Whether something here NATs. A chain of nft's type `nat` counts, with or without rules: to know whether there are any
  * takes listing them. What iptables-nft made is among them.
  */
-export async function readNat(): Promise<HostNat> {
+export async function readNat({ network, masquerades }: OwnNat): Promise<HostNat> {
   const [legacy, ipvs] = await Promise.all([readProc(LEGACY_TABLES), readProc(IPVS)]);
   const chains = listChains();
-  const nat = listNat(chains.list, legacy, ipvs);
+  const own = tableOf(network);
+  const others = chains.list.filter(({ family, table }) => family !== 'ip' || table !== own);
+  const nat = [...(masquerades ? ['masquerade by tartan'] : []), ...listNat(others, legacy, ipvs)];
   const mayNat = nat.length > 0 || chains.doubt !== null;
   const blindness = mayNat ? findBlindness(nat.includes(IPVS_NAME)) : null;
   return { nat, doubt: chains.doubt, blindness };

@@ -55,7 +55,12 @@ function concerns(
   choice: Partial<UnderlayChoice> = {},
 ) {
   const config = parseConfig('{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}}');
-  const found: Survey = { config, backend: backendFor('vxlan'), node: { ...NODE, ...node } };
+  const found: Survey = {
+    config,
+    backend: backendFor('vxlan'),
+    node: { ...NODE, ...node },
+    masquerades: false,
+  };
   const outlook = { choice: { ...NO_CHOICE, ifaces, ...choice }, found, own: OWN, leases: LEASES };
   return relevanceOf(() => outlook)(change);
 }

@@ -24,7 +24,7 @@ const TAKEN: readonly (readonly [flag: string, value: string])[] = [
 
 /** All its others; the certificate and its key belong together, and are tested in parse_test.ts. */
 const NOT_BUILT = [
-  ...['ip-masq', 'iptables-resync', 'iptables-forward-rules', 'ip-blackhole-route', 'listen'],
+  ...['iptables-resync', 'iptables-forward-rules', 'ip-blackhole-route', 'listen'],
   ...['remote', 'remote-keyfile', 'remote-certfile', 'remote-cafile', 'networks'],
   ...['watch-networks', 'subnet-dir', 'kube-subnet-mgr', 'kube-api-url', 'kubeconfig-file'],
   ...['kube-annotation-prefix', 'net-config-path'],
