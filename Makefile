@@ -79,7 +79,7 @@ test: setup ok tools vm-kernel ## everything: ok, integration tests in namespace
 	@scripts/test.sh integration integration
 	@$(MAKE) --no-print-directory test-kernel
 
-test-kernel: setup tools $(TEST_TOOLS) vm-kernel ## what loads programs or speaks to the kernel, on another kernel, emulated: ALL=1 for every backend (root)
+test-kernel: setup tools $(TEST_TOOLS) vm-kernel ## what loads programs or speaks to the kernel, on another kernel, emulated: ALL=1 for all that it can (root)
 	@$(NODE) lab/vm/test_kernel.ts
 
 model: ## how nodes take and keep leases, with everything that can happen in between: hours

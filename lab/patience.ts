@@ -9,6 +9,14 @@ export function bulkMegabytes(elsewhere: number): number {
   return Math.ceil(elsewhere / PATIENCE ** 2);
 }
 
+/** Of what is alike, and cheap elsewhere: one of so many is tried. Odd, for what differs in its lowest bits. */
+export const STRIDE = PATIENCE === 1 ? 1 : 19;
+
+/** How many to try of what is alike, where so many are tried elsewhere. */
+export function fewer(elsewhere: number): number {
+  return Math.ceil(elsewhere / STRIDE);
+}
+
 /** All of a list of settings to test in, or, where all is slow, the first ones: those that tell most. */
 export function mostTelling<T>(all: readonly T[], whereSlow = 1): readonly T[] {
   return PATIENCE === 1 ? all : all.slice(0, whereSlow);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
+import { fewer } from '../../lab/patience.ts';
 import { assertDropped } from './expect.ts';
 import { assertGolden } from './golden.ts';
 import { hasValidChecksum, icmp, LENGTH, letters, PROTOCOL, withBytes } from './packets.ts';
@@ -26,7 +27,7 @@ const SHORT_QUOTE = 28;
 const LONG_QUOTE = 68;
 const MILLISECOND = 1_000_000n;
 /** A machine that is busy with other things has a quick moment among so many. */
-const MOST_ATTEMPTS = 5000;
+const MOST_ATTEMPTS = 200;
 
 /** ICMP messages (RFC 792), by whether RFC 1122 lets a host answer them with an error. */
 const REQUESTS = { echo: 8, timestamp: 13 };
@@ -106,7 +107,7 @@ describe('vxlan_send, where nobody holds the destination', { skip: missing() }, 
   });
 
   it('answers with right checksums whatever it quotes', () => {
-    for (let seed = 0; seed < 500; seed += 1) {
+    for (let seed = 0; seed < fewer(500); seed += 1) {
       setLastAnswer(programs.maps, 0n);
       const payload = Buffer.from(letters(60).map((byte, at) => byte * seed + at * at));
       const packet = unheld({ id: seed * 31, tos: seed & 0xff }, payload);
@@ -180,9 +181,11 @@ describe('vxlan_send, where nobody holds the destination', { skip: missing() }, 
   });
 
   it('answers at most once a millisecond', (t) => {
-    const within = sendAfter(MILLISECOND - MILLISECOND / 5n, MILLISECOND);
-    if (within === null) return t.skip('this machine takes over 0.2 ms to send a packet');
-    assertDropped(within, 'drop_no_peer');
+    for (const ago of [800_000n, 500_000n, 0n]) {
+      const within = sendAfter(ago, MILLISECOND);
+      if (within !== null) return assertDropped(within, 'drop_no_peer');
+    }
+    t.skip('this machine takes over 1 ms to send a packet');
   });
 
   it('remembers when it answered', () => {

@@ -1,6 +1,7 @@
 /** FastPath, out of a pod: what an endpoint may send, and what of it goes past the host's stack. */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
+import { STRIDE } from '../../lab/patience.ts';
 import type { CounterName } from '../../src/bpf/counters.ts';
 import { assertDropped, assertHandedOn, assertRedirected } from './expect.ts';
 import { assertGolden } from './golden.ts';
@@ -54,7 +55,7 @@ describe('endpoint_send with FastPath', { skip: missing('clang') }, () => {
 
   it('keeps every checksum right when it decrements the TTL', () => {
     const runner = makeQuickRunner(programs.programFd('endpoint_send'));
-    for (let round = 0; round < 0x10000; round += 1) {
+    for (let round = 0; round < 0x10000; round += STRIDE) {
       const packet = fromPod({ id: round, ttl: 2 + (round % 254) }, Buffer.alloc(0));
       packet.copy(runner.input);
       assert.equal(runner.run(packet.length), VERDICT.redirected);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
+import { STRIDE } from '../../lab/patience.ts';
 import { assertDropped, assertHandedOn, assertRedirected } from './expect.ts';
 import { assertGolden } from './golden.ts';
 import { ECN, ETHERTYPE, icmp, LENGTH, letters, PROTOCOL, withBytes } from './packets.ts';
@@ -197,14 +198,14 @@ describe('vxlan_receive', { skip: missing() }, () => {
   });
 
   it('finds every right checksum right', () => {
-    for (let id = 0; id <= 0xffff; id += 1) {
+    for (let id = 0; id <= 0xffff; id += STRIDE) {
       const out = runProgram(programs.programFd('vxlan_receive'), received({ outer: { id } }));
       assert.equal(out.verdict, VERDICT.redirected, `id ${id}`);
     }
   });
 
   it('takes whole packets of every length', () => {
-    for (let length = 0; length < 1400; length += 1) {
+    for (let length = 0; length < 1400; length += STRIDE) {
       const packet = received({ payload: letters(length) });
       const out = runProgram(programs.programFd('vxlan_receive'), packet);
       assert.equal(out.verdict, VERDICT.redirected, `${length} bytes`);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
+import { fewer } from '../../lab/patience.ts';
 import { slotOf } from '../../src/bpf/peer_maps.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { assertDropped, assertRedirected } from './expect.ts';
@@ -76,11 +77,11 @@ describe('vxlan_send', { skip: missing() }, () => {
   });
 
   it('counts in the id, and computes a right checksum for each', () => {
-    const packets = Array.from({ length: 2000 }, () => sendQuietly(sent()));
+    const packets = Array.from({ length: fewer(2000) }, () => sendQuietly(sent()));
     for (const packet of packets)
       assert(hasValidChecksum(outerHeader(packet)), packet.toString('hex'));
     const ids = new Set(packets.map((packet) => packet.readUInt16BE(ID.offset)));
-    assert.equal(ids.size, 2000);
+    assert.equal(ids.size, packets.length);
   });
 
   it('folds the sum of a header with large numbers twice where it takes that', () => {
@@ -90,7 +91,7 @@ describe('vxlan_send', { skip: missing() }, () => {
       peers: [{ ...PEER, publicIp: '255.255.255.254' }],
     });
     const [fd, packet] = [large.programFd('vxlan_send'), sent()];
-    for (let run = 0; run < 150_000; run += 1) {
+    for (let run = 0; run < fewer(150_000); run += 1) {
       const header = outerHeader(runProgram(fd, packet).packet);
       if (!hasValidChecksum(header)) assert.fail(header.toString('hex'));
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { fewer } from '../../lab/patience.ts';
 import { readTrafficOf } from '../../src/bpf/counters.ts';
 import { readPeers, removePeers, slotOf, writePeers } from '../../src/bpf/peer_maps.ts';
 import { writeSources } from '../../src/bpf/source_map.ts';
@@ -60,7 +61,7 @@ describe('peers in the maps', { skip: missing() }, () => {
           assertTables(maps, expected);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: fewer(150) },
     );
   });
 

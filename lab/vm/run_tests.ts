@@ -6,10 +6,12 @@
  *   tests/todo/NUMBER       a path of a test file
  *   tests/results/NUMBER    what its tests did, JSON lines (lab/vm/reporter.ts)
  *   tests/ended/NUMBER      exit status and seconds
+ *   tests/in_part           where it exists, some tests of the files are left out (lab/vm/left_out.ts)
  */
 import {
   appendFileSync,
   closeSync,
+  existsSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -21,6 +23,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { FORK_SERVER } from '../forked.ts';
 import { exitNow, fork, killAfter, listenAt, waitForFork } from './fork.ts';
+import { leftOutOf } from './left_out.ts';
 import report, { type TestResult } from './reporter.ts';
 import { loadTartan, serveForks } from './serve_forks.ts';
 
@@ -79,8 +82,10 @@ function take(number: string): string | null {
 async function runFile(file: string, results: string): Promise<void> {
   killAfter(FILE_LIMIT_SECONDS);
   process.once('exit', exitNow);
+  const leftOut = existsSync(`${TESTS}/in_part`) ? leftOutOf(file) : null;
   const tests = run({
     ...{ files: [resolve(file)], isolation: 'none' },
+    ...(leftOut && { testSkipPatterns: [leftOut] }),
     timeout: 1000 * TEST_LIMIT_SECONDS,
   });
   tests.compose(report).on('data', (line: string) => {
