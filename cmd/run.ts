@@ -3,12 +3,19 @@ import { createHealth } from '../src/agent/health.ts';
 import { run } from '../src/agent/run.ts';
 import { runCommand } from './process.ts';
 import { tellServiceManager } from './service.ts';
-import { memberSettingsOf, openHealthServer, openHost, openMonitor, openStore } from './wire.ts';
+import {
+  memberSettingsOf,
+  openHealthServer,
+  openHost,
+  openMonitor,
+  openStore,
+  reconcileIntervalOf,
+} from './wire.ts';
 
 export function main(argv: readonly string[]): Promise<never> {
   return runCommand('run', argv, async (context) => {
     const { options, emit, signal, log } = context;
-    const reconcileIntervalSeconds = options['reconcile-interval'];
+    const reconcileIntervalSeconds = reconcileIntervalOf(options);
     const health = createHealth(reconcileIntervalSeconds, () => performance.now());
     using service = tellServiceManager(health, log);
     await openHealthServer(context, health);

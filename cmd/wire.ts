@@ -130,10 +130,17 @@ export function memberSettingsOf(options: Options): MemberSettings {
     },
     attach: { by: options.attach, force: options.force },
     masquerades: options['ip-masq'],
+    forwards: options['iptables-forward-rules'],
     renewMarginSeconds: options['subnet-lease-renew-margin'] * 60,
     dataplane: options.dataplane,
     onSubnetChange: hookOf(options['on-subnet-change']),
   };
+}
+
+/** In seconds: everything is looked at whenever something has to be. */
+export function reconcileIntervalOf(options: Options): number {
+  const [every, rules] = [options['reconcile-interval'], options['iptables-resync']];
+  return rules === null || !options['iptables-forward-rules'] ? every : Math.min(every, rules);
 }
 
 function hookOf(command: string | null): SubnetHook | null {

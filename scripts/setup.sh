@@ -12,7 +12,7 @@ packages=(
   clang llvm linux-libc-dev libbpf-dev make     # BPF objects and the bench's C tools
   libbpf1 iproute2 nftables                     # what tartan itself calls
   bpftool ethtool iperf3 iputils-ping jq tcpdump traceroute etcd-server etcd-client # lab, tests, bench
-  systemd curl                                  # tests: systemd-analyze verifies the units
+  systemd curl iptables                         # tests: systemd-analyze verifies the units; foreign rules
 )
 vm_packages=(qemu-system-x86 kmod busybox-static xz-utils)
 

@@ -111,7 +111,7 @@ exec ${ip.trim()} "$@"
     await assertShellRefuses(`PATH=${broken}:$PATH tartan join --ip-masq`, {
       exit: 1,
       code: 'MISSING',
-      message: /^--ip-masq: nft .*not supported/,
+      message: /--ip-masq: nft .*not supported/,
       hint: /CONFIG_NFT_MASQ/,
     });
     rmSync(broken, { recursive: true });

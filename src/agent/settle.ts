@@ -27,13 +27,18 @@ function peersOf(leases: Iterable<Lease>, own: Lease): Lease[] {
 
 /** What the host is to look like with this lease and these others. */
 export function desiredState(found: Survey, own: Lease, leases: Iterable<Lease>): Decision {
-  const { backend, config, node, formerNetwork, masquerades } = found;
+  const { backend, config, node, formerNetwork, masquerades, forwards } = found;
   const peers = peersOf(leases, own);
   const carried = backend.desired(config, node, own, peers);
   const decision = masquerades ? withMasquerade(carried, config.network, own.subnet) : carried;
   const rivals = rivalsOf(own, peers).map(describeRival);
   const failures = [...(decision.failures ?? []), ...rivals];
-  return { ...decision, failures, ...(formerNetwork !== undefined && { formerNetwork }) };
+  return {
+    ...decision,
+    ...(forwards && { forward: formatPrefix(config.network) }),
+    failures,
+    ...(formerNetwork !== undefined && { formerNetwork }),
+  };
 }
 
 function describeRival({ subnet, attributes: { publicIp, vxlan } }: Lease): string {

@@ -30,6 +30,8 @@ export interface Survey {
   readonly formerNetwork?: string;
   /** Whether what leaves or enters the overlay takes an address of this host. */
   readonly masquerades: boolean;
+  /** Whether chains that would drop what is forwarded are told to accept the overlay. */
+  readonly forwards: boolean;
 }
 
 /** Reads the config, then the host. Changes nothing. */
@@ -57,6 +59,7 @@ export async function survey(
     ...(isOther && { formerNetwork: former }),
     node,
     masquerades: settings.masquerades,
+    forwards: settings.forwards,
   });
 }
 

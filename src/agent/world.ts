@@ -42,6 +42,8 @@ export interface MemberSettings extends Places {
   readonly renewMarginSeconds: number;
   /** Whether what leaves or enters the overlay takes an address of this host. */
   readonly masquerades: boolean;
+  /** Whether chains that would drop what is forwarded are told to accept the overlay. */
+  readonly forwards: boolean;
   readonly dataplane: DataplaneOption;
   readonly onSubnetChange: SubnetHook | null;
 }

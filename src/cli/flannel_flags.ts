@@ -8,8 +8,6 @@ const LATER = 'is not built yet';
 
 /** flanneld's own, and why `run` does not take them. Given as false or empty, nothing is asked for. */
 const NOT_BUILT: Readonly<Record<string, string>> = {
-  'iptables-forward-rules': `${LATER}: accept forwarding by your own rules`,
-  'iptables-resync': `${LATER}: there are no rules of tartan to look after`,
   'ip-blackhole-route': LATER,
   listen: LATER,
   remote: LATER,
@@ -31,7 +29,7 @@ const NOT_BUILT: Readonly<Record<string, string>> = {
  * @throws TartanError `USAGE` for a flag of flanneld's that is not built
  */
 export function flannelArguments(argv: readonly string[]): string[] {
-  return argv.flatMap((word) => {
+  return argv.flatMap((word, index) => {
     const { name, value } =
       /^--?(?<name>[a-z][a-z0-9-]*)(?:=(?<value>.*))?$/s.exec(word)?.groups ?? {};
     if (name === undefined) return [word];
@@ -42,13 +40,26 @@ export function flannelArguments(argv: readonly string[]): string[] {
     if (name === 'v') return value === undefined ? ['-v'] : ['-v', value];
     if (!Object.hasOwn(OPTIONS, name)) return [word];
     const isSwitch = OPTIONS[name as OptionName].value.placeholder === null;
-    if (value === undefined) return [`--${name}`];
+    if (value === undefined) {
+      return [
+        isTruth(name as OptionName) && !isWord(argv[index + 1]) ? `--${name}=true` : `--${name}`,
+      ];
+    }
     if (!isSwitch) return [`--${name}=${value}`];
     if (isFalse(value)) return [];
     if (isTrue(value)) return [`--${name}`];
     const message = `--${name}: "${value}" is neither true nor false`;
     throw new TartanError('USAGE', message, 'Give true or false.');
   });
+}
+
+/** On unless it is said to be off: Go takes the flag alone for `true`. */
+function isTruth(name: OptionName): boolean {
+  return OPTIONS[name].initial === true;
+}
+
+function isWord(next: string | undefined): boolean {
+  return next !== undefined && (isTrue(next) || isFalse(next));
 }
 
 /** @throws TartanError `USAGE` for a variable of flanneld's that asks for what is not built */

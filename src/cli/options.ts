@@ -23,6 +23,7 @@ import {
   pattern,
   text,
   toggle,
+  truth,
   type Value,
 } from './values.ts';
 
@@ -110,6 +111,18 @@ export const OPTIONS = {
     initial: false,
     help: 'masquerade what leaves the network, and what enters it from elsewhere but for the own subnet; needs nft',
     commands: LOOKING,
+  },
+  'iptables-forward-rules': {
+    value: truth('<true|false>'),
+    initial: true,
+    help: "accept the network's packets in chains of iptables that would drop what the host forwards: FORWARD, DOCKER-USER",
+    commands: LOOKING,
+  },
+  'iptables-resync': {
+    value: integer('<seconds>', 1, 86_400),
+    initial: null,
+    help: 'seconds between two looks at those rules, if fewer than --reconcile-interval',
+    commands: ['watch', 'run'],
   },
   attach: {
     value: choice('<how>', ['auto', 'tcx', 'clsact', 'xdp']),

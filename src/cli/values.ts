@@ -159,9 +159,16 @@ export const isFalse = (given: string): boolean => FALSE.includes(given);
 
 /** On when the flag is there; the variable says true or false. */
 export function toggle(): Value<boolean> {
-  return single(null, (given) => {
-    if (isTrue(given)) return true;
-    if (isFalse(given)) return false;
-    throw new TartanError('USAGE', `"${given}" is neither true nor false`, 'Give true or false.');
-  });
+  return single(null, readTruth);
+}
+
+/** What is on unless it is said to be off: so it takes a word. */
+export function truth(placeholder: string): Value<boolean> {
+  return single(placeholder, readTruth);
+}
+
+function readTruth(given: string): boolean {
+  if (isTrue(given)) return true;
+  if (isFalse(given)) return false;
+  throw new TartanError('USAGE', `"${given}" is neither true nor false`, 'Give true or false.');
 }

@@ -20,6 +20,7 @@ import type { Op } from '../plan/op.ts';
 import type { Address, Route } from '../plan/routes.ts';
 import { addVni, deleteVni } from '../sys/rtnetlink/vnis.ts';
 import { removeFilter, writeFilter } from './filter.ts';
+import { acceptForward, withdrawForward } from './forward.ts';
 import { addFou, removeFou, tuneFou } from './fou.ts';
 import { runBatch } from './iproute.ts';
 import { addLink, setLink } from './link_commands.ts';
@@ -95,6 +96,10 @@ export async function applyOp(site: Site, op: Op): Promise<void> {
       return writeFilter(site.network, op.text);
     case 'filter.remove':
       return removeFilter(site.network);
+    case 'forward.accept':
+      return acceptForward(site.network, op, op.network);
+    case 'forward.withdraw':
+      return withdrawForward(site.network, op);
     case 'bpf.load':
       return load(site, op);
     case 'traffic.copy':

@@ -28,8 +28,13 @@ async function run(
   throw missing(command);
 }
 
+const PACKAGES = [
+  ['nft', 'nftables'],
+  ['iptables', 'iptables'],
+] as const;
+
 function missing(command: string): TartanError {
-  const from = command === 'nft' ? 'nftables' : 'iproute2';
+  const from = PACKAGES.find(([start]) => command.startsWith(start))?.[1] ?? 'iproute2';
   return new TartanError(
     'MISSING',
     `the command ${command} is missing: it is neither on PATH nor in ${FOLDERS.join(' or ')}`,
@@ -94,6 +99,11 @@ export async function readJson<T>(...argv: string[]): Promise<T[]> {
 /** Carries out what nft(8) is told, in one transaction, or finds out only whether it could be. */
 export async function runNft(ruleset: string, { isTrial = false } = {}): Promise<void> {
   await run('nft', [...(isTrial ? ['--check'] : []), '-f', '-'], ruleset);
+}
+
+/** Changes rules of iptables in one transaction, and leaves the others. */
+export async function runRestore(by: 'nft' | 'legacy', rules: string): Promise<void> {
+  await run(`iptables-${by}-restore`, ['--noflush', '--wait', '5'], rules);
 }
 
 /** What a command prints that has no JSON. */

@@ -9,7 +9,7 @@ import { tableOf } from './filter.ts';
 import { readText } from './iproute.ts';
 
 /** Tables of iptables' older kernel part: names, once a rule or a policy was asked for. */
-const LEGACY_TABLES = '/proc/net/ip_tables_names';
+export const LEGACY_TABLES = '/proc/net/ip_tables_names';
 
 /** A header, then services and their servers. */
 const IPVS = '/proc/net/ip_vs';

@@ -17,6 +17,7 @@ import type { ObservedState } from '../plan/state.ts';
 import { isNamespaceAlive } from '../sys/namespaces.ts';
 import { readRouteRecords } from '../sys/rtnetlink/routes.ts';
 import { observeFilter } from './filter.ts';
+import { observeForward } from './forward.ts';
 import { observeFou } from './fou.ts';
 import { type Interface, readInterfaces } from './interfaces.ts';
 import { requireIproute2 } from './iproute.ts';
@@ -71,6 +72,7 @@ export async function observe(scope: Scope): Promise<ObservedState> {
     fdb: classicInterfaces.flatMap(observeFdb),
     fou,
     filter: filter.hash,
+    forwardChains: await observeForward(network),
     generations: observeGenerations(scope, builds),
     attachments: observeAttachments(pins, devices),
     builds,

@@ -1,5 +1,6 @@
 /** From what is and what is to be to the steps in between: pure. */
 import { diffDataplane, orphanedAttachments, supersededAttachments } from './diff_dataplane.ts';
+import { diffForward } from './diff_forward.ts';
 import { diffFou } from './diff_fou.ts';
 import { loadGeneration, staleGenerations } from './diff_generation.ts';
 import { diffLinks } from './diff_links.ts';
@@ -62,6 +63,7 @@ export function diff(desired: DesiredState, observed: ObservedState): Op[] {
     ...fdb.write,
     ...routes.add,
     ...routes.remove,
+    ...diffForward(desired, observed),
     ...staleGenerations(desired.dataplane, observed),
   ];
 }

@@ -1,4 +1,5 @@
 import type { Attachment, Endpoint, ObjectName, Peer, Settings } from './dataplane.ts';
+import type { ForwardChain, Iptables } from './forward.ts';
 import type { FouPort } from './fou.ts';
 import type { Link } from './links.ts';
 import type { Address, FdbEntry, Neighbor, Route } from './routes.ts';
@@ -38,6 +39,18 @@ export type Op =
   /** Our nft table, in the place of the one that stands, at once. */
   | { readonly op: 'filter.write'; readonly text: string }
   | { readonly op: 'filter.remove' }
+  /** What comes from and goes to the network, in a chain of iptables that would drop it. */
+  | {
+      readonly op: 'forward.accept';
+      readonly by: Iptables;
+      readonly chain: ForwardChain['chain'];
+      readonly network: string;
+    }
+  | {
+      readonly op: 'forward.withdraw';
+      readonly by: Iptables;
+      readonly chain: ForwardChain['chain'];
+    }
   /** Load an object's programs and maps and pin them under the generation's name. */
   | {
       readonly op: 'bpf.load';

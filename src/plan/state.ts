@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Attachment, Dataplane, ObjectName } from './dataplane.ts';
+import type { ForwardChain } from './forward.ts';
 import type { FouPort } from './fou.ts';
 import type { Generation } from './generations.ts';
 import type { Link, ObservedLink } from './links.ts';
@@ -30,6 +31,8 @@ export interface DesiredState {
   readonly fdb: readonly FdbEntry[];
   /** What stands between the braces of our nft table in the family `ip`; null: there is to be none. */
   readonly filter: string | null;
+  /** The network that chains of iptables are to accept which would drop it; absent: none. */
+  readonly forward?: string;
   /** null: no programs are wanted. */
   readonly dataplane: Dataplane | null;
 }
@@ -46,6 +49,8 @@ export interface ObservedState {
   readonly fdb: readonly FdbEntry[];
   /** {@link hashFilter} of what our nft table was made from; null: there is none. */
   readonly filter: string | null;
+  /** Those that are there; absent: none. */
+  readonly forwardChains?: readonly ForwardChain[];
   /** Pinned sets by name: `generationName` tells the one that is wanted. */
   readonly generations: ReadonlyMap<string, Generation>;
   readonly attachments: readonly (Attachment & { readonly generation: string | null })[];

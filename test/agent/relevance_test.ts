@@ -60,6 +60,7 @@ function concerns(
     backend: backendFor('vxlan'),
     node: { ...NODE, ...node },
     masquerades: false,
+    forwards: true,
   };
   const outlook = { choice: { ...NO_CHOICE, ifaces, ...choice }, found, own: OWN, leases: LEASES };
   return relevanceOf(() => outlook)(change);

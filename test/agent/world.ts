@@ -157,6 +157,7 @@ export async function testHost(
       underlay: NO_CHOICE,
       attach: { by: 'auto', force: false },
       masquerades: false,
+      forwards: true,
       renewMarginSeconds: 3600,
       dataplane: 'auto',
       onSubnetChange: null,

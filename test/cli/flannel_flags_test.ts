@@ -17,6 +17,8 @@ const TAKEN: readonly (readonly [flag: string, value: string])[] = [
   ['public-ip', '203.0.113.7'],
   ['subnet-file', '/run/flannel/subnet.env'],
   ['subnet-lease-renew-margin', '60'],
+  ['iptables-forward-rules', 'false'],
+  ['iptables-resync', '5'],
   ['healthz-ip', '127.0.0.1'],
   ['healthz-port', '8080'],
   ['v', '10'],
@@ -24,7 +26,7 @@ const TAKEN: readonly (readonly [flag: string, value: string])[] = [
 
 /** All its others; the certificate and its key belong together, and are tested in parse_test.ts. */
 const NOT_BUILT = [
-  ...['iptables-resync', 'iptables-forward-rules', 'ip-blackhole-route', 'listen'],
+  ...['ip-blackhole-route', 'listen'],
   ...['remote', 'remote-keyfile', 'remote-certfile', 'remote-cafile', 'networks'],
   ...['watch-networks', 'subnet-dir', 'kube-subnet-mgr', 'kube-api-url', 'kubeconfig-file'],
   ...['kube-annotation-prefix', 'net-config-path'],
@@ -74,6 +76,17 @@ test('a switch takes a value in Go, a wrong one is refused, and so is what nobod
   assert.throws(() => optionsIn(['-nothing=1']), { code: 'USAGE', message: /nothing/ });
   assert.throws(() => optionsIn(['-v=x']), { code: 'USAGE' });
   assert.equal(optionsIn(['-v=0'])['log-level'], 'info');
+});
+
+test('what is on by default takes a word, and alone it is on, as in Go', () => {
+  const of = (...argv: string[]) => optionsIn(argv)['iptables-forward-rules'];
+  assert.equal(of('-iptables-forward-rules'), true);
+  assert.equal(of('-iptables-forward-rules', '-iface=eth0'), true);
+  assert.equal(of('--iptables-forward-rules', 'false'), false);
+  assert.throws(() => of('-iptables-forward-rules=maybe'), {
+    code: 'USAGE',
+    message: /--iptables-forward-rules: "maybe"/,
+  });
 });
 
 test('a value that looks like a flag stays one', () => {

@@ -66,6 +66,8 @@ test('every option of every command has its variable', () => {
     'iface-can-reach': '1.2.3.4',
     'subnet-lease-renew-margin': '5',
     'reconcile-interval': '5',
+    'iptables-forward-rules': 'false',
+    'iptables-resync': '5',
     attach: 'clsact',
     dataplane: 'kernel',
     'combined-key': 'X',

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
+import type { ForwardChain } from '../../src/plan/forward.ts';
 import type { FouLink } from '../../src/plan/links.ts';
 import type { Op } from '../../src/plan/op.ts';
 import { hashFilter } from '../../src/plan/state.ts';
@@ -84,6 +85,14 @@ export function apply(host: Host, op: Op): Host {
     case 'filter.remove':
       assert.notEqual(host.filter, null);
       return { ...host, filter: null };
+    case 'forward.accept':
+    case 'forward.withdraw': {
+      const accepts = op.op === 'forward.accept' ? op.network : null;
+      const { forwardChains = [] } = host;
+      assert(forwardChains.some((at) => isChain(at, op) && at.accepts !== accepts));
+      const change = (at: ForwardChain) => (isChain(at, op) ? { ...at, accepts } : at);
+      return { ...host, forwardChains: forwardChains.map(change) };
+    }
     case 'neighbors.write':
       for (const { device } of op.neighbors) assert(ourLink(host, device).up, 'would be lost');
       return {
@@ -155,6 +164,10 @@ export function apply(host: Host, op: Op): Host {
       return setGeneration(host, op.generation, { ...generationOf(host, op.generation), peers });
     }
   }
+}
+
+function isChain(at: ForwardChain, { by, chain }: Pick<ForwardChain, 'by' | 'chain'>): boolean {
+  return at.by === by && at.chain === chain;
 }
 
 function added<T>(present: readonly T[], more: readonly T[]): T[] {
