@@ -102,7 +102,9 @@ describe('run', { skip: NO_ETCD, concurrency: 1 }, () => {
 
   it('refuses what is not built, a port that is taken, and an address of another host', async () => {
     const usage = { exit: 2, code: 'USAGE', hint: /./ } as const;
-    await assertRefuses(a, ['run', '--ip-masq'], { ...usage, message: /--ip-masq is not built/ });
+    await assertRefuses(a, ['run', '--ip-blackhole-route'], {
+      ...{ ...usage, message: /--ip-blackhole-route is not built/ },
+    });
     await assertRefuses(
       a,
       ['run'],

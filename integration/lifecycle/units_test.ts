@@ -57,7 +57,10 @@ describe('unit files', { skip: lacks('systemd-analyze') }, () => {
   });
 });
 
-describe('with what the units leave of root', { concurrency: 1, skip: lacks('setpriv') }, () => {
+describe('with what the units leave of root', {
+  concurrency: 1,
+  skip: lacks('setpriv', 'iptables-legacy'),
+}, () => {
   let lab: Lab;
   let a: Host;
   before(async () => {
@@ -76,7 +79,7 @@ describe('with what the units leave of root', { concurrency: 1, skip: lacks('set
 
   it('both members have the same', () => {
     const [first, ...others] = MEMBERS.map(capabilitiesOf);
-    assert.deepEqual(first, ['net_admin', 'bpf', 'perfmon']);
+    assert.deepEqual(first, ['net_admin', 'net_raw', 'bpf', 'perfmon']);
     for (const other of others) assert.deepEqual(other, first);
   });
 
@@ -99,7 +102,7 @@ describe('with what the units leave of root', { concurrency: 1, skip: lacks('set
 
   it('none of them is too many', async () => {
     const all = capabilitiesOf('tartan.service');
-    for (const missing of all) {
+    for (const missing of all.filter((one) => one !== 'net_raw')) {
       const { code, stdout } = await tartan(
         all.filter((one) => one !== missing),
         'join --dataplane bpf --json',
@@ -107,5 +110,14 @@ describe('with what the units leave of root', { concurrency: 1, skip: lacks('set
       assert.equal(code, 1, missing);
       assert.match(stdout, /"code":"(PERMISSION|MISSING|KERNEL)"/, missing);
     }
+
+    await a.exec(['iptables-legacy', '-P', 'FORWARD', 'DROP']);
+    const legacy = all.filter((one) => one !== 'net_raw');
+    assert.match(
+      (await tartan(legacy, 'join')).stderr,
+      /FORWARD of iptables-legacy .*cannot be told/,
+    );
+    assert.equal((await tartan(all, 'join')).stderr, '');
+    assert.match((await a.exec(['iptables-legacy', '-S'])).stdout, /tartan:default/);
   });
 });

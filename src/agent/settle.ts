@@ -9,7 +9,7 @@ import { writeAtomically } from './atomic_file.ts';
 import type { Converger } from './converge.ts';
 import { pruneEndpoints } from './endpoints.ts';
 import { convergeOrFallBack } from './fall_back.ts';
-import { warnOfForwarding } from './forwarding.ts';
+import { warnOfForwardChains, warnOfForwarding } from './forwarding.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import type { Log } from './log.ts';
 import { withMasquerade } from './masquerade.ts';
@@ -82,6 +82,9 @@ export async function settle(
   warnOfRejected(world.log, snapshot.rejected);
   warnOfTakeover(world.log, acquired, request.remembered ?? null);
   await warnOfForwarding(world.host, found.node.interface.name, world.log);
+  if (found.forwards) {
+    warnOfForwardChains((await converger.observe()).forwardChains ?? [], world.log);
+  }
   const warned = new Set<string>();
   const desire = (survey: Survey) => {
     const decision = desiredState(survey, lease, snapshot.leases);

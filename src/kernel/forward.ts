@@ -3,6 +3,7 @@
  * would not do: whoever drops a packet after it has the last word.
  */
 import { readFile } from 'node:fs/promises';
+import { messageOf } from '../errors.ts';
 import type { ForwardChain, Iptables } from '../plan/forward.ts';
 import { readChainNames } from '../sys/nft_chains.ts';
 import { readText, runRestore } from './iproute.ts';
@@ -19,13 +20,18 @@ export interface ForwardPlace {
   readonly chain: ChainName;
 }
 
-/** The chains that are there. One that cannot be read has no rules that we could have made. */
+/** The chains that are there. One that cannot be read is nothing that we could have changed. */
 export async function observeForward(network: string): Promise<ForwardChain[]> {
   const present = await findChains();
   const found = await Promise.all(
     present.map(async ({ by, chain }): Promise<ForwardChain[]> => {
-      const lines = await readLines({ by, chain });
-      return lines === null ? [] : [{ by, chain, ...describeChain(lines, network) }];
+      try {
+        return [{ by, chain, ...describeChain(await readLines({ by, chain }), network) }];
+      } catch (error) {
+        // Only some have it; what keeps it from being read is told of the other.
+        if (chain === 'DOCKER-USER') return [];
+        return [{ by, chain, drops: false, accepts: null, unreadable: messageOf(error) }];
+      }
     }),
   );
   return found.flat();
@@ -49,10 +55,10 @@ function readNamesOrNone(): readonly string[] {
   }
 }
 
-/** What `iptables -S CHAIN` prints; null: there is no such chain, or no such command. */
-async function readLines({ by, chain }: ForwardPlace): Promise<string[] | null> {
-  const text = await readText(`iptables-${by}`, '-w', '5', '-S', chain).catch(() => null);
-  return text === null ? null : text.split('\n').filter((line) => /^-[AP] /.test(line));
+/** What `iptables -S CHAIN` prints. @throws TartanError where there is no such chain, or no such command */
+async function readLines({ by, chain }: ForwardPlace): Promise<string[]> {
+  const text = await readText(`iptables-${by}`, '-w', '5', '-S', chain);
+  return text.split('\n').filter((line) => /^-[AP] /.test(line));
 }
 
 /** What a line matches and does beyond its chain: `-A FORWARD -j DROP` is `-j DROP`. */
@@ -101,7 +107,7 @@ export async function acceptForward(
   place: ForwardPlace,
   overlay: string,
 ): Promise<void> {
-  const lines = (await readLines(place)) ?? [];
+  const lines = await readLines(place);
   const rules = ['-s', '-d'].map(
     (flag) => `${flag} ${overlay} -m comment --comment ${aliasOf(network)} -j ACCEPT`,
   );
@@ -109,8 +115,7 @@ export async function acceptForward(
 }
 
 export async function withdrawForward(network: string, place: ForwardPlace): Promise<void> {
-  const lines = await readLines(place);
-  if (lines !== null) await rewrite(network, place, lines, []);
+  await rewrite(network, place, await readLines(place), []);
 }
 
 async function rewrite(

@@ -17,7 +17,11 @@ export function diffForward(
 }
 
 /** What Docker's own chains drop comes before the end of FORWARD; where nothing is dropped, nothing is added. */
-function isPlace({ by, chain, drops }: ForwardChain, chains: readonly ForwardChain[]): boolean {
+function isPlace(
+  { by, chain, drops, unreadable }: ForwardChain,
+  chains: readonly ForwardChain[],
+): boolean {
+  if (unreadable !== undefined) return false;
   if (chain === 'DOCKER-USER') return true;
   return drops && !chains.some((other) => other.by === by && other.chain === 'DOCKER-USER');
 }

@@ -11,4 +11,6 @@ export interface ForwardChain {
   readonly drops: boolean;
   /** The network that our rules in it accept; empty: they do not do what they are for. null: there are none. */
   readonly accepts: string | null;
+  /** Why nobody knows what is in it; absent: it could be read. */
+  readonly unreadable?: string;
 }
