@@ -65,7 +65,8 @@ function testRules(by: 'nft' | 'legacy'): void {
       const { b, a } = network();
       await write(b, lines);
       const before = await rules(b);
-      assert.equal((await join(b.host, 'false')).changed, false);
+      await join(b.host, 'false');
+      assert.equal(await rules(b), before);
       assert.equal(await reaches(), 0, 'dropped');
 
       assert.equal((await join(b.host)).changed, true);
@@ -81,12 +82,35 @@ function testRules(by: 'nft' | 'legacy'): void {
     });
   }
 
-  it('what others drop before stays dropped, and what they accept accepted', async () => {
-    const { a, b, c } = network();
-    await write(b, ['-P FORWARD DROP', `-A FORWARD -s ${a.pod.address} -j DROP`]);
+  for (const chain of ['FORWARD', 'DOCKER-USER']) {
+    it(`what others drop in ${chain} stays dropped, and the rest is accepted`, async () => {
+      const { a, b, c } = network();
+      if (chain === 'DOCKER-USER') await write(b, FOREIGN.Docker);
+      await write(b, ['-P FORWARD DROP', `-I ${chain} -s ${a.pod.address} -j DROP`]);
+      await join(b.host);
+      assert.equal(await reaches(), 0);
+      assert.equal(await ping(c.pod, b.pod.address), 1);
+    });
+  }
+
+  it('a chain of Docker that nothing passes is no place', async () => {
+    const { b } = network();
+    await write(b, ['-P FORWARD DROP', '-N DOCKER-USER']);
     await join(b.host);
-    assert.equal(await reaches(), 0);
-    assert.equal(await ping(c.pod, b.pod.address), 1);
+    for (const rule of ours('FORWARD')) assert.match(await rules(b), rule);
+    assert.equal(await reaches(), 1);
+  });
+
+  it('what cannot be read is said by join and teardown', async () => {
+    const { b } = network();
+    await write(b, ['-P FORWARD DROP']);
+    const hide = `mount --bind /bin/false $(command -v ${command})`;
+    const said = async (words: string) =>
+      (await b.host.shell(`unshare -m sh -c '${hide}; exec tartan ${words}'`)).stderr;
+    assert.match(await said('join'), new RegExp(`FORWARD of ${command} .*cannot be told`));
+    assert.match(await said('teardown --keep-lease'), /cannot be told/);
+    await join(b.host);
+    await waitForPing(network().a.pod, b.pod.address);
   });
 
   it('nothing drops: nothing is added; switched off: what there is goes', async () => {

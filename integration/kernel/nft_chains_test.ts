@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { CHECKOUT, type Host } from '../../lab/host.ts';
 import { inNamespace } from '../../lab/in_namespace.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
-import { readChainNames, readChains } from '../../src/sys/nft_chains.ts';
+import { readChains, readChainsOf } from '../../src/sys/nft_chains.ts';
 import { missing } from './requirements.ts';
 
 const RULES = `
@@ -43,7 +43,8 @@ describe('what is read of nftables', { skip: missing() }, () => {
       'ip6 filter FORWARD filter forward 0',
       'netdev edge in0 filter 0',
     ]);
-    const names = (table: string) => read(() => readChainNames(table));
+    const names = (table: string) =>
+      read(() => readChainsOf(table)?.map(({ name }) => name) ?? null);
     assert.deepEqual(names('tartan-here'), ['made_from_1', 'two']);
     assert.deepEqual(names('filter'), null);
   });

@@ -22,15 +22,20 @@ export async function warnOfForwarding(
   }
 }
 
-/** Warns of chains that may drop what pods send, and that nobody can look into. */
-export function warnOfForwardChains(chains: readonly ForwardChain[], log: Log): void {
-  for (const { by, chain, unreadable } of chains) {
-    if (unreadable === undefined) continue;
-    log.warn(
-      `whether ${chain} of iptables-${by} drops this network cannot be told: ${unreadable}`,
-      {
-        hint: 'It takes the command, and for iptables-legacy CAP_NET_RAW. Or give --iptables-forward-rules=false, and accept the network by rules of your own.',
-      },
-    );
+/** Chains that nobody can look into: they may drop what pods send, or hold rules of ours. For people. */
+export function describeUnreadable(chains: readonly ForwardChain[] = []): string[] {
+  return chains.flatMap(({ by, chain, unreadable }) =>
+    unreadable === undefined
+      ? []
+      : [`what ${chain} of iptables-${by} does with this network cannot be told: ${unreadable}`],
+  );
+}
+
+/** Warns of them. */
+export function warnOfUnreadable(chains: readonly ForwardChain[] | undefined, log: Log): void {
+  for (const message of describeUnreadable(chains)) {
+    log.warn(message, {
+      hint: 'It takes the command, its lock, and for iptables-legacy CAP_NET_RAW. Rules with the comment tartan:… in it are left as they are.',
+    });
   }
 }

@@ -9,7 +9,7 @@ import { writeAtomically } from './atomic_file.ts';
 import type { Converger } from './converge.ts';
 import { pruneEndpoints } from './endpoints.ts';
 import { convergeOrFallBack } from './fall_back.ts';
-import { warnOfForwardChains, warnOfForwarding } from './forwarding.ts';
+import { warnOfForwarding, warnOfUnreadable } from './forwarding.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import type { Log } from './log.ts';
 import { withMasquerade } from './masquerade.ts';
@@ -83,7 +83,7 @@ export async function settle(
   warnOfTakeover(world.log, acquired, request.remembered ?? null);
   await warnOfForwarding(world.host, found.node.interface.name, world.log);
   if (found.forwards) {
-    warnOfForwardChains((await converger.observe()).forwardChains ?? [], world.log);
+    warnOfUnreadable((await converger.observe()).forwardChains, world.log);
   }
   const warned = new Set<string>();
   const desire = (survey: Survey) => {
@@ -150,6 +150,8 @@ export async function rememberMember(
       before: before.map((self) => ({ ...self, subnet: formatPrefix(self.subnet) })),
     }),
     ...(left.length > 0 && { left }),
+    ...(settings.masquerades && { masquerades: true }),
+    ...(!settings.forwards && { leavesForward: true }),
     bpffs: settings.bpffs,
     store: world.store.description,
     subnetFile: settings.subnetFile,

@@ -34,6 +34,10 @@ export interface HostState {
   readonly before?: readonly Identification[];
   /** Subnets that it had, whose leases may still be there: it has left them for a reservation, say. Absent: none. */
   readonly left?: readonly string[];
+  /** Whether it was asked to masquerade; absent: no. */
+  readonly masquerades?: true;
+  /** Whether it was told to leave chains that drop alone; absent: no. */
+  readonly leavesForward?: true;
   readonly bpffs: string;
   /** The store's description, without secrets. */
   readonly store: string;

@@ -11,6 +11,7 @@ import type { ObservedState } from '../plan/state.ts';
 import type { LeaseStore } from '../store/contract.ts';
 import type { LeasePlan } from './acquire.ts';
 import { readIfPresent } from './atomic_file.ts';
+import { describeUnreadable } from './forwarding.ts';
 import { type Preview, preview } from './join.ts';
 import { requireJoined } from './renew.ts';
 import {
@@ -86,7 +87,7 @@ export async function readStatus(
   return {
     healthy: problems.length === 0,
     problems,
-    notes: asked.notes,
+    notes: [...asked.notes, ...describeUnreadable(observed.forwardChains)],
     network: state.network ?? null,
     subnet: state.subnet,
     publicIp: state.publicIp,
@@ -136,6 +137,8 @@ function asJoined(
     },
     dataplane: dataplane === 'auto' ? carrier : dataplane,
     attach: attach.by === 'auto' ? { by, force: true } : attach,
+    masquerades: settings.masquerades || state.masquerades === true,
+    forwards: settings.forwards && state.leavesForward !== true,
   };
 }
 

@@ -7,6 +7,7 @@ import type { LeaseStore } from '../store/contract.ts';
 import { readIfPresent, removeFile, removeUnfinished } from './atomic_file.ts';
 import { type Converger, createConverger } from './converge.ts';
 import { removeEndpointFile } from './endpoint_file.ts';
+import { warnOfUnreadable } from './forwarding.ts';
 import { giveBackLease } from './give_back.ts';
 import { withLock } from './lock.ts';
 import { type FormerMember, recollect } from './recollect.ts';
@@ -58,6 +59,7 @@ export async function teardown(
   const { stateDir, network, keepLease } = settings;
   const work = async () => {
     const { member, converger } = await examine(world, settings);
+    warnOfUnreadable((await converger.observe()).forwardChains, world.log);
     const ops = await converger.converge(nothingOf(member));
     await world.kernel.sweep();
     const unlisted = await removeEndpointFile(settings);

@@ -2,14 +2,17 @@
 import { type FouPort, fouOfChain } from '../plan/fou.ts';
 import { hashFilter } from '../plan/state.ts';
 import { SystemError } from '../sys/libc.ts';
-import { readChainNames } from '../sys/nft_chains.ts';
+import { type ChainRecord, readChainsOf } from '../sys/nft_chains.ts';
 import { runNft } from './iproute.ts';
 import { unfinishedName } from './links.ts';
 
 const FAMILY = 'ip';
 
-/** Seen by `nft list table` too. */
+/** Seen by `nft list table` too; behind it the hash, and the number of rules. */
 const MADE_FROM = 'made_from_';
+
+/** Of a table that does not look as it was made. */
+const DAMAGED = '';
 
 export interface ObservedFilter {
   /** Of what our table was made from; null: there is no such table. */
@@ -19,20 +22,26 @@ export interface ObservedFilter {
 }
 
 export function observeFilter(network: string): ObservedFilter {
-  const chains = readNames(tableOf(network));
+  const chains = readTable(tableOf(network));
   if (chains === null) return { hash: null, fou: [] };
-  return {
-    hash: chains.find((chain) => chain.startsWith(MADE_FROM))?.slice(MADE_FROM.length) ?? '',
-    fou: chains.flatMap((chain) => fouOfChain(chain) ?? []),
-  };
+  return { hash: readHash(chains), fou: chains.flatMap(({ name }) => fouOfChain(name) ?? []) };
+}
+
+/** Rules that are flushed, deleted or added count; one in the place of another is not seen. */
+function readHash(chains: readonly ChainRecord[]): string {
+  const maker = chains.find(({ name }) => name.startsWith(MADE_FROM))?.name ?? '';
+  const [hash = DAMAGED, rules] = maker.slice(MADE_FROM.length).split('_');
+  const found = chains.reduce((sum, { uses }) => sum + uses, 0);
+  const isWhole = found === Number(rules) && !chains.some(({ drops }) => drops);
+  return isWhole ? hash : DAMAGED;
 }
 
 /** Where the kernel has no nftables, or does not let us look, there is no table that we could have made. */
 const NO_NFTABLES = ['EPERM', 'EACCES', 'EINVAL', 'EPROTONOSUPPORT', 'EAFNOSUPPORT', 'EOPNOTSUPP'];
 
-function readNames(table: string): string[] | null {
+function readTable(table: string): ChainRecord[] | null {
   try {
-    return readChainNames(table);
+    return readChainsOf(table);
   } catch (error) {
     if (error instanceof SystemError && NO_NFTABLES.includes(error.errno)) return null;
     throw error;
@@ -46,10 +55,15 @@ export function writeFilter(network: string, text: string): Promise<void> {
 table ${FAMILY} ${name}
 delete table ${FAMILY} ${name}
 table ${FAMILY} ${name} {
-chain ${MADE_FROM}${hashFilter(text)} {}
+chain ${MADE_FROM}${hashFilter(text)}_${countRules(text)} {}
 ${text}
 }
 `);
+}
+
+/** Every line is one, but for a chain's begin, kind and end. */
+function countRules(text: string): number {
+  return text.split('\n').filter((line) => !/^(chain .*|type .*|\})$/.test(line)).length;
 }
 
 export function removeFilter(network: string): Promise<void> {

@@ -5,12 +5,10 @@
 import { readFile } from 'node:fs/promises';
 import { messageOf } from '../errors.ts';
 import type { ForwardChain, Iptables } from '../plan/forward.ts';
-import { readChainNames } from '../sys/nft_chains.ts';
+import { readChainsOf } from '../sys/nft_chains.ts';
 import { readText, runRestore } from './iproute.ts';
 import { aliasOf } from './links.ts';
 import { LEGACY_TABLES } from './netfilter.ts';
-
-const CHAINS = ['FORWARD', 'DOCKER-USER'] as const;
 
 type ChainName = ForwardChain['chain'];
 
@@ -22,34 +20,33 @@ export interface ForwardPlace {
 
 /** The chains that are there. One that cannot be read is nothing that we could have changed. */
 export async function observeForward(network: string): Promise<ForwardChain[]> {
-  const present = await findChains();
-  const found = await Promise.all(
-    present.map(async ({ by, chain }): Promise<ForwardChain[]> => {
-      try {
-        return [{ by, chain, ...describeChain(await readLines({ by, chain }), network) }];
-      } catch (error) {
-        // Only some have it; what keeps it from being read is told of the other.
-        if (chain === 'DOCKER-USER') return [];
-        return [{ by, chain, drops: false, accepts: null, unreadable: messageOf(error) }];
-      }
-    }),
-  );
+  const found = await Promise.all((await findTables()).map((by) => observeTable(by, network)));
   return found.flat();
 }
 
+async function observeTable(by: Iptables, network: string): Promise<ForwardChain[]> {
+  try {
+    const forward = await readLines({ by, chain: 'FORWARD' });
+    const users = await readLines({ by, chain: 'DOCKER-USER' }).catch(() => null);
+    return describeChains({ forward, users }, network).map((chain) => ({ by, ...chain }));
+  } catch (error) {
+    const unreadable = messageOf(error);
+    return [{ by, chain: 'FORWARD', isPlace: false, accepts: null, unreadable }];
+  }
+}
+
 /** Only what is there is asked for: `iptables-legacy -S` would make its table. */
-async function findChains(): Promise<ForwardPlace[]> {
+async function findTables(): Promise<Iptables[]> {
   const legacy = (await readFile(LEGACY_TABLES, 'utf8').catch(() => '')).split('\n');
-  const names = readNamesOrNone();
-  return CHAINS.flatMap((chain): ForwardPlace[] => [
-    ...(names.includes(chain) ? [{ by: 'nft', chain } as const] : []),
-    ...(legacy.includes('filter') ? [{ by: 'legacy', chain } as const] : []),
-  ]);
+  return [
+    ...(readNamesOrNone().includes('FORWARD') ? (['nft'] as const) : []),
+    ...(legacy.includes('filter') ? (['legacy'] as const) : []),
+  ];
 }
 
 function readNamesOrNone(): readonly string[] {
   try {
-    return readChainNames('filter') ?? [];
+    return readChainsOf('filter')?.map(({ name }) => name) ?? [];
   } catch {
     return [];
   }
@@ -61,44 +58,69 @@ async function readLines({ by, chain }: ForwardPlace): Promise<string[]> {
   return text.split('\n').filter((line) => /^-[AP] /.test(line));
 }
 
-/** What a line matches and does beyond its chain: `-A FORWARD -j DROP` is `-j DROP`. */
-const UNCONDITIONAL = /^-A \S+ -j (DROP|REJECT|RETURN)(?= |$)/;
+/** No condition, though it is written like one. */
+const COMMENT = / -m comment --comment ("(?:[^"\\]|\\.)*"|\S+)/;
+
+const ENDS = /^-A \S+ -j (DROP|REJECT|RETURN)(?= |$)/;
 const DROPS = /^(-P \S+ DROP$|-A \S+ -j (DROP|REJECT)(?= |$))/;
 
 /**
  * Reads what `iptables -S CHAIN` prints.
+ * @param users lines of `DOCKER-USER`; null: there is no such chain
  * @param network the name of the network on this host
  */
-export function describeChain(
-  lines: readonly string[],
+export function describeChains(
+  { forward, users }: { forward: readonly string[]; users: readonly string[] | null },
   network: string,
-): Pick<ForwardChain, 'drops' | 'accepts'> {
+): Omit<ForwardChain, 'by'>[] {
   const isOurs = oursOf(network);
+  // Of Docker that has gone, the chain may be left, and passed by nobody.
+  const jump = forward.findIndex((line) => bare(line) === '-A FORWARD -j DOCKER-USER');
+  const isPassed = users !== null && jump !== -1 && jump < endOf(forward);
+  const drops = forward.some((line) => DROPS.test(bare(line)));
+  return [
+    { chain: 'FORWARD', isPlace: drops && !isPassed, accepts: readAccepts(forward, isOurs) },
+    ...(users === null
+      ? []
+      : [
+          {
+            chain: 'DOCKER-USER',
+            isPlace: isPassed,
+            accepts: readAccepts(users, isOurs),
+          } as const,
+        ]),
+  ];
+}
+
+/** What is ours must be whole, and reached. */
+function readAccepts(lines: readonly string[], isOurs: (line: string) => boolean): string | null {
   const ours = lines.filter(isOurs);
+  if (ours.length === 0) return null;
   const reached = lines.slice(0, endOf(lines)).filter(isOurs);
-  const sources = new Set(ours.map((line) => / -[sd] (\S+) /.exec(line)?.[1] ?? ''));
-  const [accepted = ''] = sources;
+  const networks = new Set(ours.map((line) => / -[sd] (\S+) /.exec(line)?.[1] ?? ''));
+  const [network = ''] = networks;
   const isWhole =
     ours.length === 2 &&
     reached.length === 2 &&
-    sources.size === 1 &&
-    ['-s', '-d'].every((flag) => ours.some((line) => line.includes(` ${flag} ${accepted} `)));
-  return {
-    drops: lines.some((line) => DROPS.test(line)),
-    accepts: ours.length === 0 ? null : isWhole ? accepted : '',
-  };
+    networks.size === 1 &&
+    ['-s', '-d'].every((flag) => ours.some((line) => line.includes(` ${flag} ${network} `)));
+  return isWhole ? network : '';
 }
 
 /** The index of the first line that lets nothing past it. */
 function endOf(lines: readonly string[]): number {
-  const end = lines.findIndex((line) => UNCONDITIONAL.test(line));
+  const end = lines.findIndex((line) => ENDS.test(bare(line)));
   return end === -1 ? lines.length : end;
+}
+
+function bare(line: string): string {
+  return line.replace(COMMENT, '');
 }
 
 function oursOf(network: string): (line: string) => boolean {
   const comment = aliasOf(network);
   return (line) =>
-    line.includes(` --comment ${comment} `) || line.includes(` --comment "${comment}" `);
+    [` ${comment} `, ` "${comment}" `].some((text) => line.includes(`--comment${text}`));
 }
 
 /** In the place of what rules of ours there are, in one transaction. */
@@ -126,9 +148,8 @@ async function rewrite(
 ): Promise<void> {
   const isOurs = oursOf(network);
   const [ours, others] = [lines.filter(isOurs), lines.filter((line) => !isOurs(line))];
-  // What others have before the end of FORWARD stays before ours: it may have a reason to drop.
-  const at =
-    chain === 'DOCKER-USER' ? 1 : endOf(others.filter((line) => line.startsWith('-A '))) + 1;
+  // What others have before the chain's end stays before ours: it may have a reason to drop.
+  const at = endOf(others.filter((line) => line.startsWith('-A '))) + 1;
   await runRestore(
     by,
     [

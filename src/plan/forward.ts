@@ -5,10 +5,12 @@ export type Iptables = 'nft' | 'legacy';
 
 export interface ForwardChain {
   readonly by: Iptables;
-  /** `DOCKER-USER` comes before what Docker drops, and is there for others' rules. */
   readonly chain: 'FORWARD' | 'DOCKER-USER';
-  /** Whether something there drops what no rule before it has accepted. */
-  readonly drops: boolean;
+  /**
+   * Whether accepts belong there: in `DOCKER-USER`, which comes before what Docker drops, if FORWARD passes it; else in
+   * `FORWARD`, if something there drops what no rule before it has accepted.
+   */
+  readonly isPlace: boolean;
   /** The network that our rules in it accept; empty: they do not do what they are for. null: there are none. */
   readonly accepts: string | null;
   /** Why nobody knows what is in it; absent: it could be read. */

@@ -55,34 +55,34 @@ export interface ChainRecord {
  * @throws SystemError `EPERM` without CAP_NET_ADMIN
  */
 export function readChains(): ChainRecord[] {
-  return dumpChains(0).map((message) => {
-    const family = FAMILIES[message.readUInt8(0)] ?? '';
-    const attributes = attributesOf(message.subarray(HEADER_BYTES));
-    const hook = attributesOf(attributes.get(NFTA_CHAIN_HOOK) ?? Buffer.alloc(0));
-    const number = hook.get(NFTA_HOOK_HOOKNUM)?.readUInt32BE();
-    return {
-      family,
-      table: textOf(attributes.get(NFTA_CHAIN_TABLE)) ?? '',
-      name: textOf(attributes.get(NFTA_CHAIN_NAME)) ?? '',
-      type: textOf(attributes.get(NFTA_CHAIN_TYPE)),
-      isForward: number === FORWARD && IP_FAMILIES.includes(family),
-      drops: attributes.get(NFTA_CHAIN_POLICY)?.readUInt32BE() === NF_DROP,
-      uses: attributes.get(NFTA_CHAIN_USE)?.readUInt32BE() ?? 0,
-    };
-  });
+  return dumpChains(0).map(readChain);
+}
+
+function readChain(message: Buffer): ChainRecord {
+  const family = FAMILIES[message.readUInt8(0)] ?? '';
+  const attributes = attributesOf(message.subarray(HEADER_BYTES));
+  const hook = attributesOf(attributes.get(NFTA_CHAIN_HOOK) ?? Buffer.alloc(0));
+  const number = hook.get(NFTA_HOOK_HOOKNUM)?.readUInt32BE();
+  return {
+    family,
+    table: textOf(attributes.get(NFTA_CHAIN_TABLE)) ?? '',
+    name: textOf(attributes.get(NFTA_CHAIN_NAME)) ?? '',
+    type: textOf(attributes.get(NFTA_CHAIN_TYPE)),
+    isForward: number === FORWARD && IP_FAMILIES.includes(family),
+    drops: attributes.get(NFTA_CHAIN_POLICY)?.readUInt32BE() === NF_DROP,
+    uses: attributes.get(NFTA_CHAIN_USE)?.readUInt32BE() ?? 0,
+  };
 }
 
 /**
- * The names of the chains in a table of family ip; null: there is no such table.
+ * The chains in a table of family ip; null: there is no such table.
  * @throws SystemError `EPERM` without CAP_NET_ADMIN
  */
-export function readChainNames(table: string): string[] | null {
+export function readChainsOf(table: string): ChainRecord[] | null {
   if (!hasTable(table)) return null;
-  return dumpChains(NFPROTO_IPV4).flatMap((message) => {
-    const attributes = message.subarray(HEADER_BYTES);
-    if (textOf(attributeOf(attributes, NFTA_CHAIN_TABLE)) !== table) return [];
-    return textOf(attributeOf(attributes, NFTA_CHAIN_NAME)) ?? [];
-  });
+  const isIn = (message: Buffer) =>
+    textOf(attributeOf(message.subarray(HEADER_BYTES), NFTA_CHAIN_TABLE)) === table;
+  return dumpChains(NFPROTO_IPV4).filter(isIn).map(readChain);
 }
 
 function hasTable(name: string): boolean {

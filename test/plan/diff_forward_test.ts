@@ -6,7 +6,7 @@ import type { ForwardChain } from '../../src/plan/forward.ts';
 const NETWORK = '10.5.0.0/16';
 
 const chain = (rest: Partial<ForwardChain>): ForwardChain => ({
-  ...{ by: 'nft', chain: 'FORWARD', drops: true, accepts: null },
+  ...{ by: 'nft', chain: 'FORWARD', isPlace: true, accepts: null },
   ...rest,
 });
 
@@ -17,7 +17,7 @@ const ops = (chains: readonly Partial<ForwardChain>[], forward: string | null = 
 
 const ACCEPT = `forward.accept nft FORWARD ${NETWORK}`;
 
-it('a chain that drops is to accept the network, once', () => {
+it('a chain that is the place is to accept the network, once', () => {
   assert.deepEqual(ops([{}]), [ACCEPT]);
   assert.deepEqual(ops([{ accepts: NETWORK }]), []);
 });
@@ -26,20 +26,21 @@ it('rules of another network, and damaged ones, are replaced', () => {
   for (const accepts of ['10.6.0.0/16', '']) assert.deepEqual(ops([{ accepts }]), [ACCEPT]);
 });
 
-it('a chain that drops nothing is left alone, and loses what it no longer needs', () => {
-  assert.deepEqual(ops([{ drops: false }]), []);
-  assert.deepEqual(ops([{ drops: false, accepts: NETWORK }]), ['forward.withdraw nft FORWARD']);
+it('a chain that is not is left alone, and loses what it no longer needs', () => {
+  assert.deepEqual(ops([{ isPlace: false }]), []);
+  assert.deepEqual(ops([{ isPlace: false, accepts: NETWORK }]), ['forward.withdraw nft FORWARD']);
 });
 
-it('where Docker has its chain for others’ rules, they go there, whatever it drops', () => {
-  assert.deepEqual(ops([{ accepts: NETWORK }, { chain: 'DOCKER-USER', drops: false }]), [
+it('rules move with the place', () => {
+  const chains = [{ isPlace: false, accepts: NETWORK }, { chain: 'DOCKER-USER' }] as const;
+  assert.deepEqual(ops(chains), [
     'forward.withdraw nft FORWARD',
     `forward.accept nft DOCKER-USER ${NETWORK}`,
   ]);
 });
 
 it('each iptables is looked at by itself', () => {
-  assert.deepEqual(ops([{}, { by: 'legacy' }, { by: 'legacy', chain: 'DOCKER-USER' }]), [
+  assert.deepEqual(ops([{}, { by: 'legacy', chain: 'DOCKER-USER' }]), [
     ACCEPT,
     `forward.accept legacy DOCKER-USER ${NETWORK}`,
   ]);
