@@ -153,3 +153,17 @@ test('run tells its version as flanneld does', async () => {
     assert.equal((await runTartan(['run', flag])).stdout, expected);
   }
 });
+
+test('by the name of flanneld it is run, wherever that name stands', async () => {
+  await using folder = await temporaryFolder();
+  await symlink(LAUNCHER, join(folder.path, 'flanneld'));
+  const flanneld = (...argv: string[]) =>
+    runTartan(argv, { command: './flanneld', cwd: folder.path });
+  assert.equal((await flanneld('-version')).stdout, `${project.version}\n`);
+  assert.equal((await flanneld('--help')).stdout, (await runTartan(['run', '--help'])).stdout);
+  assertRefused(await flanneld('-listen=:8888'), 2, /--listen is not built yet/);
+  const { PATH } = process.env;
+  const environment = { PATH: `${folder.path}:${PATH}` };
+  const found = await runTartan(['-c', 'flanneld -version'], { command: 'sh', environment });
+  assert.equal(found.stdout, `${project.version}\n`);
+});
