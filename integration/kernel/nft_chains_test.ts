@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { CHECKOUT, type Host } from '../../lab/host.ts';
 import { inNamespace } from '../../lab/in_namespace.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
-import { readChains, readChainsOf } from '../../src/sys/nft_chains.ts';
+import { hasChain, readChains, readChainsOf } from '../../src/sys/nft_chains.ts';
 import { missing } from './requirements.ts';
 
 const RULES = `
@@ -47,6 +47,10 @@ describe('what is read of nftables', { skip: missing() }, () => {
       read(() => readChainsOf(table)?.map(({ name }) => name) ?? null);
     assert.deepEqual(names('tartan-here'), ['made_from_1', 'two']);
     assert.deepEqual(names('filter'), null);
+    const has = (table: string, name: string) => read(() => hasChain(table, name));
+    assert.equal(has('tartan-here', 'two'), true);
+    assert.equal(has('tartan-here', 'three'), false);
+    assert.equal(has('filter', 'FORWARD'), false, 'of family ip6 alone');
   });
 
   it('chains that may not be read: it is taken that they NAT, and said why', async () => {

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { messageOf } from '../errors.ts';
 import type { ForwardChain, Iptables } from '../plan/forward.ts';
-import { readChainsOf } from '../sys/nft_chains.ts';
+import { hasChain } from '../sys/nft_chains.ts';
 import { readText, runRestore } from './iproute.ts';
 import { aliasOf } from './links.ts';
 import { LEGACY_TABLES } from './netfilter.ts';
@@ -39,16 +39,17 @@ async function observeTable(by: Iptables, network: string): Promise<ForwardChain
 async function findTables(): Promise<Iptables[]> {
   const legacy = (await readFile(LEGACY_TABLES, 'utf8').catch(() => '')).split('\n');
   return [
-    ...(readNamesOrNone().includes('FORWARD') ? (['nft'] as const) : []),
+    ...(hasForward() ? (['nft'] as const) : []),
     ...(legacy.includes('filter') ? (['legacy'] as const) : []),
   ];
 }
 
-function readNamesOrNone(): readonly string[] {
+/** Where the kernel has no nftables, or does not let us look, there is nothing for us to change. */
+function hasForward(): boolean {
   try {
-    return readChainsOf('filter')?.map(({ name }) => name) ?? [];
+    return hasChain('filter', 'FORWARD');
   } catch {
-    return [];
+    return false;
   }
 }
 

@@ -85,10 +85,25 @@ export function readChainsOf(table: string): ChainRecord[] | null {
   return dumpChains(NFPROTO_IPV4).filter(isIn).map(readChain);
 }
 
+/**
+ * Whether a table of family ip has a chain, however many others there are.
+ * @throws SystemError `EPERM` without CAP_NET_ADMIN
+ */
+export function hasChain(table: string, name: string): boolean {
+  return isThere('nft chain', NFT_MSG_GETCHAIN, [
+    attribute(NFTA_CHAIN_TABLE, text(table)),
+    attribute(NFTA_CHAIN_NAME, text(name)),
+  ]);
+}
+
 function hasTable(name: string): boolean {
-  const body = Buffer.concat([header(NFPROTO_IPV4), attribute(NFTA_TABLE_NAME, text(name))]);
+  return isThere('nft table', NFT_MSG_GETTABLE, [attribute(NFTA_TABLE_NAME, text(name))]);
+}
+
+function isThere(what: string, type: number, attributes: readonly Buffer[]): boolean {
+  const body = Buffer.concat([header(NFPROTO_IPV4), ...attributes]);
   try {
-    request('nft table', { protocol: NETLINK_NETFILTER, type: NFT_MSG_GETTABLE, flags: 0, body });
+    request(what, { protocol: NETLINK_NETFILTER, type, flags: 0, body });
     return true;
   } catch (error) {
     if (error instanceof SystemError && error.errno === 'ENOENT') return false;

@@ -31,11 +31,11 @@ it('a chain that is not is left alone, and loses what it no longer needs', () =>
   assert.deepEqual(ops([{ isPlace: false, accepts: NETWORK }]), ['forward.withdraw nft FORWARD']);
 });
 
-it('rules move with the place', () => {
+it('rules move with the place, and come before they go', () => {
   const chains = [{ isPlace: false, accepts: NETWORK }, { chain: 'DOCKER-USER' }] as const;
   assert.deepEqual(ops(chains), [
-    'forward.withdraw nft FORWARD',
     `forward.accept nft DOCKER-USER ${NETWORK}`,
+    'forward.withdraw nft FORWARD',
   ]);
 });
 
