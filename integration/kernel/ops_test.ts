@@ -163,7 +163,7 @@ describe('every op', { skip }, () => {
       ...{ name: 'flannel0', kind: 'pair', far: 'flannel0.far', mac: '02:00:00:00:00:77' },
       ...{ mtu: 1472, tuned: true, up: true },
     };
-    const filter = 'chain input { type filter hook input priority raw; udp dport 9 drop; }';
+    const filter = 'chain input {\ntype filter hook input priority raw\nudp dport 9 drop\n}';
     await follow({ ...wish, links: [pair], filter });
     const changed = { ...pair, mac: '02:00:00:00:00:78', mtu: 1400 };
     await follow({ ...wish, links: [changed], filter: filter.replace('9', '10') });

@@ -29,7 +29,7 @@ export interface DesiredState {
   readonly neighbors: readonly Neighbor[];
   /** One a device and MAC. */
   readonly fdb: readonly FdbEntry[];
-  /** What stands between the braces of our nft table in the family `ip`; null: there is to be none. */
+  /** Chains of our nft table in the family `ip`, their rules a line each; null: there is to be none. */
   readonly filter: string | null;
   /** The network that chains of iptables are to accept which would drop it; absent: none. */
   readonly forward?: string;
