@@ -8,7 +8,9 @@ const LONGEST = ['device', 'udp_device', 'lengths', 'networks', 'host_gw_device'
 /** All that carries packets. Of the labs it takes some (lab/patience.ts). */
 const DATAPLANE = [
   ...LONGEST.map((name) => `integration/dataplane/${name}_test.ts`),
-  ...['dataplane', 'fastpath', 'security', 'hostgw', 'udp'].map((name) => `integration/${name}`),
+  ...['dataplane', 'fastpath', 'security', 'hostgw', 'udp', 'masquerade', 'forward'].map(
+    (name) => `integration/${name}`,
+  ),
 ];
 
 /** Of folders that are about other things as well; short. */
@@ -37,7 +39,7 @@ const SINGLE = [
  * and for these of the other backends.
  */
 const UNUSUAL =
-  /^integration\/((dataplane|fastpath|security)\/(udp|host_gw|user_mode)_|fastpath\/(switch|endpoint)_|udp\/|hostgw\/(routes|member)_)/;
+  /^integration\/((dataplane|fastpath|security)\/(udp|host_gw|user_mode)_|fastpath\/(switch|endpoint)_|udp\/|hostgw\/(routes|member)_|masquerade\/|forward\/)/;
 const USUAL_OF_OTHERS = ['udp_fast_path', 'udp_kernel_mode', 'host_gw_fast_path'].map(
   (name) => `integration/dataplane/${name}_test.ts`,
 );
