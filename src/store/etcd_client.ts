@@ -11,9 +11,10 @@ import {
   isUserMissing,
 } from './etcd_errors.ts';
 import { connect, type EtcdApi, type EtcdUser, type Member, TRY_LIMIT_MS } from './etcd_member.ts';
-import { type EtcdStoreOptions, parseEndpoints, readTlsFiles } from './etcd_options.ts';
+import { type EtcdStoreOptions, parseEndpoints } from './etcd_options.ts';
 import { firstListening } from './etcd_probe.ts';
 import { pause } from './pause.ts';
+import { readTlsFiles } from './tls_files.ts';
 
 /** What a store's operation may take, all its calls and their tries together. */
 const OPERATION_LIMIT_MS = 8_000;
@@ -62,7 +63,7 @@ export interface EtcdClient {
 /** @throws TartanError `USAGE`, `FILE`. Nothing is sent yet. */
 export function createEtcdClient(options: EtcdStoreOptions): EtcdClient {
   const endpoints = parseEndpoints(options.endpoints);
-  const tls = readTlsFiles(options);
+  const tls = readTlsFiles('etcd', options);
   const description = `etcd ${endpoints.map((endpoint) => endpoint.url).join(',')}`;
   const { username, password = '' } = options;
   const user: EtcdUser | null = username === undefined ? null : { username, password };

@@ -2,7 +2,8 @@
 import { ConnectionPool } from 'etcd3/lib/connection-pool.js';
 import type { IOptions } from 'etcd3/lib/options.js';
 import { AuthClient, KVClient, LeaseClient } from 'etcd3/lib/rpc.js';
-import type { EtcdEndpoint, TlsFiles } from './etcd_options.ts';
+import type { EtcdEndpoint } from './etcd_options.ts';
+import type { TlsFiles } from './tls_files.ts';
 
 /** One try, while there are other endpoints that could be asked instead. */
 export const TRY_LIMIT_MS = 3_000;

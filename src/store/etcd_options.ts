@@ -1,17 +1,11 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { messageOf, TartanError } from '../errors.ts';
+import { TartanError } from '../errors.ts';
+import type { TlsPaths } from './tls_files.ts';
 
-export interface EtcdStoreOptions {
+export interface EtcdStoreOptions extends TlsPaths {
   /** `http://` or `https://` URLs of the members; those that are down are passed over. */
   readonly endpoints: readonly string[];
   /** flannel's `-etcd-prefix`. Default `/coreos.com/network`. */
   readonly prefix?: string;
-  /** PEM file of the CA that signed the servers' certificates. Default: the CAs that Node ships. */
-  readonly cafile?: string;
-  /** PEM file of our own certificate, with `keyfile`. */
-  readonly certfile?: string;
-  readonly keyfile?: string;
   readonly username?: string;
   readonly password?: string;
 }
@@ -23,13 +17,6 @@ export interface EtcdEndpoint {
   readonly host: string;
   readonly port: number;
   readonly isSecure: boolean;
-}
-
-/** What a connection to an `https://` endpoint needs. */
-export interface TlsFiles {
-  readonly rootCertificate: Buffer | null;
-  readonly privateKey: Buffer | null;
-  readonly certChain: Buffer | null;
 }
 
 /** etcd's port where a URL names none. */
@@ -75,54 +62,4 @@ function portOf(url: URL, text: string, isSecure: boolean): number {
 
 function wrongEndpoint(problem: string): TartanError {
   return new TartanError('USAGE', problem, 'Give URLs such as http://127.0.0.1:2379.');
-}
-
-/**
- * Reads the certificates. A CA given alone is used (flannel ignores it).
- * @throws TartanError `USAGE` for half a key pair, `FILE` for what cannot be read
- */
-export function readTlsFiles(options: EtcdStoreOptions): TlsFiles {
-  if ((options.certfile === undefined) !== (options.keyfile === undefined)) {
-    throw new TartanError(
-      'USAGE',
-      'of --etcd-certfile and --etcd-keyfile only one is given',
-      'Give both, or neither.',
-    );
-  }
-  const read = {
-    rootCertificate: readPem('--etcd-cafile', options.cafile, (pem) => new X509Certificate(pem)),
-    privateKey: readPem('--etcd-keyfile', options.keyfile, createPrivateKey),
-    certChain: readPem('--etcd-certfile', options.certfile, (pem) => new X509Certificate(pem)),
-  };
-  if (read.privateKey !== null && read.certChain !== null) {
-    const certificate = new X509Certificate(read.certChain);
-    if (!certificate.checkPrivateKey(createPrivateKey(read.privateKey))) {
-      throw new TartanError(
-        'FILE',
-        `${options.keyfile} (--etcd-keyfile) is not the key of ${options.certfile} (--etcd-certfile)`,
-        'Give a certificate and a key that were made for each other.',
-      );
-    }
-  }
-  return read;
-}
-
-function readPem(
-  option: string,
-  path: string | undefined,
-  parse: (pem: Buffer) => unknown,
-): Buffer | null {
-  if (path === undefined) return null;
-  try {
-    const pem = readFileSync(path);
-    parse(pem);
-    return pem;
-  } catch (cause) {
-    throw new TartanError(
-      'FILE',
-      `cannot use ${path} (${option}): ${messageOf(cause)}`,
-      'Give a PEM file without passphrase that this user may read.',
-      { cause },
-    );
-  }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseEndpoints, readTlsFiles } from '../../src/store/etcd_options.ts';
+import { parseEndpoints } from '../../src/store/etcd_options.ts';
+import { readTlsFiles } from '../../src/store/tls_files.ts';
 
 test('endpoints are URLs with host and port', () => {
   for (const [text, host, port, url] of [
@@ -32,9 +33,8 @@ test('what is no endpoint is wrong use', () => {
 });
 
 test('half a key pair is wrong use', () => {
-  const endpoints = ['https://127.0.0.1:2379'];
-  assert.throws(() => readTlsFiles({ endpoints, keyfile: '/key.pem' }), { code: 'USAGE' });
-  assert.deepEqual(readTlsFiles({ endpoints }), {
+  assert.throws(() => readTlsFiles('etcd', { keyfile: '/key.pem' }), { code: 'USAGE' });
+  assert.deepEqual(readTlsFiles('etcd', {}), {
     rootCertificate: null,
     privateKey: null,
     certChain: null,
