@@ -20,7 +20,7 @@ module.exports = {
     only('kernel', ['net', 'plan', 'bpf', 'sys']),
     only('agent', ['net', 'lease', 'store', 'backend', 'plan', 'kernel', 'sys']),
     only('cli', ['net', 'lease', 'agent']),
-    only('serve', ['agent']),
+    only('serve', ['net', 'lease', 'store', 'agent']),
     only('bench', ['sys']),
     only('relay', ['net', 'sys']),
     {

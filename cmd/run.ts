@@ -15,6 +15,7 @@ import {
 export function main(argv: readonly string[]): Promise<never> {
   return runCommand('run', argv, async (context) => {
     const { options, emit, signal, log } = context;
+    if (options.listen !== null) return (await import('./serve.ts')).serve(context, options.listen);
     const reconcileIntervalSeconds = reconcileIntervalOf(options);
     const health = createHealth(reconcileIntervalSeconds, () => performance.now());
     using service = tellServiceManager(health, log);

@@ -10,6 +10,7 @@ const commands: Readonly<
   renew: () => import('./renew.ts'),
   watch: () => import('./watch.ts'),
   run: () => import('./run.ts'),
+  serve: () => import('./serve.ts'),
   status: () => import('./status.ts'),
   lease: () => import('./lease.ts'),
   endpoint: () => import('./endpoint.ts'),

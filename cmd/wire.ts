@@ -8,11 +8,17 @@ import { interruptible } from '../src/agent/interrupt.ts';
 import { requireCapabilities } from '../src/agent/privilege.ts';
 import { networkNamespaceInode } from '../src/agent/state_file.ts';
 import { HOOK_LIMIT_SECONDS, type SubnetHook } from '../src/agent/subnet_change.ts';
-import type { MemberSettings, Places, World } from '../src/agent/world.ts';
+import {
+  DEFAULT_NETWORK,
+  type MemberSettings,
+  type Places,
+  type World,
+} from '../src/agent/world.ts';
 import type { Options } from '../src/cli/options.ts';
 import { TartanError } from '../src/errors.ts';
 import type { Kernel, WatchHost } from '../src/kernel/contract.ts';
 import type { LeaseStore } from '../src/store/contract.ts';
+import type { TlsPaths } from '../src/store/tls_files.ts';
 import type { Context } from './process.ts';
 
 /** flannel's defaults. */
@@ -24,10 +30,40 @@ const ETCD_ENDPOINTS = ['http://127.0.0.1:4001', 'http://127.0.0.1:2379'];
  */
 export async function openStore(context: Context, create = false): Promise<LeaseStore> {
   const { options, signal, defer } = context;
-  const store =
-    options.store === null ? await openEtcd(options) : await openNamed(options.store, create);
+  const store = await (options.remote === null
+    ? openOwnStore(options, create)
+    : openRemote(options.remote, options));
   defer(store);
   return interruptible(store, signal);
+}
+
+/** One in etcd or a file, which nobody closes. */
+export function openOwnStore(options: Options, create: boolean): Promise<LeaseStore> {
+  return options.store === null ? openEtcd(options) : openNamed(options.store, create);
+}
+
+/** What a server offers; a network that has a name here has the same there. */
+async function openRemote(remote: string, options: Options): Promise<LeaseStore> {
+  const { openHttpStore } = await import('../src/store/http.ts');
+  const { network } = options;
+  const named = network === DEFAULT_NETWORK ? {} : { network };
+  return openHttpStore({ remote, ...named, ...remoteFilesOf(options) });
+}
+
+/** The certificates of this end, be it the client's or the server's. */
+export function remoteFilesOf(options: Options): TlsPaths {
+  return withoutNulls({
+    cafile: options['remote-cafile'],
+    certfile: options['remote-certfile'],
+    keyfile: options['remote-keyfile'],
+  });
+}
+
+type Given<T> = { readonly [Name in keyof T]?: Exclude<T[Name], null> };
+
+function withoutNulls<T extends object>(values: T): Given<T> {
+  const given = Object.entries(values).filter(([, value]) => value !== null);
+  return Object.fromEntries(given) as Given<T>;
 }
 
 async function openNamed(url: string, create: boolean): Promise<LeaseStore> {
@@ -48,20 +84,21 @@ function holdsSomething(path: string): boolean {
   return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
-async function openEtcd(options: Options): Promise<LeaseStore> {
+/** @param prefix of the keys, for a network that has a name */
+export async function openEtcd(
+  options: Options,
+  prefix: string = options['etcd-prefix'],
+): Promise<LeaseStore> {
   const { openEtcdStore } = await import('../src/store/etcd.ts');
-  const given = {
+  const given = withoutNulls({
     cafile: options['etcd-cafile'],
     certfile: options['etcd-certfile'],
     keyfile: options['etcd-keyfile'],
     username: options['etcd-username'],
     password: options['etcd-password'],
-  };
-  return openEtcdStore({
-    endpoints: options['etcd-endpoints'] ?? ETCD_ENDPOINTS,
-    prefix: options['etcd-prefix'],
-    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null)),
   });
+  const endpoints = options['etcd-endpoints'] ?? ETCD_ENDPOINTS;
+  return openEtcdStore({ endpoints, prefix, ...given });
 }
 
 /** Opens the kernel, if this process may change it. */

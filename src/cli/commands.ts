@@ -78,6 +78,19 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       ['tartan run -iface=eth1 -v=1', "flags in flanneld's spelling"],
     ],
   },
+  serve: {
+    summary: 'offer a store to other hosts over HTTP or HTTPS',
+    description:
+      "Offers the store that its options name to hosts that have --remote, over flannel's HTTP paths. Takes no lease itself, and needs no privilege. A client may write only its own lease. Prints one JSON event a line. Ends on a signal; its clients go on when it is back. tartan run --listen does the same.",
+    examples: [
+      ['tartan serve --listen 10.0.0.1:8889 --store file:/var/lib/tartan/net.db', 'without etcd'],
+      [
+        'tartan serve --listen 10.0.0.1:8889 --remote-cafile ca.pem --remote-certfile server.pem --remote-keyfile server.key',
+        'in front of etcd on this machine, for clients with certificates',
+      ],
+      ['tartan join --remote 10.0.0.1:8889', 'on the other hosts'],
+    ],
+  },
   status: {
     summary: 'show whether this host is as it should be, and its traffic',
     description:

@@ -9,6 +9,7 @@ export type CommandName =
   | 'renew'
   | 'watch'
   | 'run'
+  | 'serve'
   | 'status'
   | 'lease'
   | 'endpoint'
@@ -40,9 +41,13 @@ export const WITH_STORE: readonly CommandName[] = [
   'lease',
   'teardown',
 ];
+/** Those that open one in etcd or a file: a server offers no other server's. */
+export const WITH_OWN_STORE: readonly CommandName[] = [...WITH_STORE, 'serve'];
+/** Those that offer a store to others: `run` does as flanneld. */
+export const SERVING: readonly CommandName[] = ['run', 'serve'];
 /** Those that print errors and logs: all. */
 export const EVERY: readonly CommandName[] = [
-  ...WITH_STORE,
+  ...WITH_OWN_STORE,
   'endpoint',
   'docker-opts',
   'relay',

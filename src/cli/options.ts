@@ -11,6 +11,7 @@ import {
   NODE,
   type OptionSpec,
 } from './option_spec.ts';
+import { SERVE_OPTIONS } from './serve_options.ts';
 import { STORE_OPTIONS } from './store_options.ts';
 import {
   choice,
@@ -160,6 +161,7 @@ export const OPTIONS = {
     help: 'print what would be done as JSON and change nothing',
     commands: ['init-config', 'join', 'teardown'],
   },
+  ...SERVE_OPTIONS,
   ...DOCKER_OPTIONS,
   device: {
     value: text('<name>'),

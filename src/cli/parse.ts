@@ -92,17 +92,32 @@ function readValue(name: OptionName, source: string, texts: readonly string[]): 
 }
 
 function refuseContradictions(options: Options): void {
-  if (options.store !== null && options['etcd-endpoints'] !== null) {
+  const { store, remote, listen, 'etcd-endpoints': endpoints } = options;
+  const stores = [
+    store !== null && ['--store', withoutLogin(store)],
+    endpoints !== null && ['--etcd-endpoints', `etcd ${endpoints.map(withoutLogin).join(',')}`],
+    remote !== null && ['--remote', `the server ${remote.replace(/^.*@/, '…@')}`],
+  ].filter((named) => named !== false);
+  if (listen !== null && remote !== null) {
     throw new TartanError(
       'USAGE',
-      `two stores are named: ${withoutLogin(options.store)} and etcd ${options['etcd-endpoints'].map(withoutLogin).join(',')}`,
-      'Leave out --store or --etcd-endpoints (or its variable).',
+      `--listen ${listen} and --remote ${remote.replace(/^.*@/, '…@')} exclude each other: a server takes no lease`,
+      'Leave out --remote where the store is offered, and --listen where it is used (or the variable).',
     );
   }
-  if ((options['etcd-certfile'] === null) !== (options['etcd-keyfile'] === null)) {
+  if (stores.length > 1) {
     throw new TartanError(
       'USAGE',
-      '--etcd-certfile and --etcd-keyfile belong together, and only one of them is given',
+      `two stores are named: ${stores.map(([, what]) => what).join(' and ')}`,
+      `Leave out ${stores.map(([flag]) => flag).join(' or ')} (or its variable).`,
+    );
+  }
+  for (const whose of ['etcd', 'remote'] as const) {
+    const [cert, key] = [`${whose}-certfile`, `${whose}-keyfile`] as const;
+    if ((options[cert] === null) === (options[key] === null)) continue;
+    throw new TartanError(
+      'USAGE',
+      `--${cert} and --${key} belong together, and only one of them is given`,
       'Give both or none.',
     );
   }

@@ -26,8 +26,8 @@ export function parseStoreUrl(text: string): StoreChoice {
       // A URL may carry a password, so it is not repeated.
       throw new TartanError(
         'USAGE',
-        `--store ${scheme}: is not built yet`,
-        'Use --store file:/path, or leave --store out to use etcd.',
+        `--store ${scheme}: is no store`,
+        'Give --remote host:port for one that a `tartan serve` offers, or leave --store out to use etcd.',
       );
     default:
       throw wrongUse(

@@ -11,6 +11,9 @@ const TAKEN: readonly (readonly [flag: string, value: string])[] = [
   ['etcd-cafile', '/etc/ca.pem'],
   ['etcd-username', 'flannel'],
   ['etcd-password', 'secret'],
+  ['listen', '10.0.0.1:8889'],
+  ['remote', '10.0.0.1:8889'],
+  ['remote-cafile', '/etc/ca.pem'],
   ['iface', 'eth1'],
   ['iface-regex', '^eth[12]$'],
   ['iface-can-reach', '198.51.100.7'],
@@ -24,10 +27,9 @@ const TAKEN: readonly (readonly [flag: string, value: string])[] = [
   ['v', '10'],
 ];
 
-/** All its others; the certificate and its key belong together, and are tested in parse_test.ts. */
+/** All its others; certificates and their keys belong together, and are tested in parse_test.ts. */
 const NOT_BUILT = [
-  ...['ip-blackhole-route', 'listen'],
-  ...['remote', 'remote-keyfile', 'remote-certfile', 'remote-cafile', 'networks'],
+  ...['ip-blackhole-route', 'networks'],
   ...['watch-networks', 'subnet-dir', 'kube-subnet-mgr', 'kube-api-url', 'kubeconfig-file'],
   ...['kube-annotation-prefix', 'net-config-path'],
 ];

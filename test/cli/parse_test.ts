@@ -80,13 +80,16 @@ test('every option of every command has its variable', () => {
     streams: '7',
     repeats: '7',
     'log-level': 'debug',
+    authorize: 'none',
+    'max-connections': '7',
+    'max-connections-per-address': '7',
   };
   for (const command of COMMAND_NAMES) {
     const argv =
       { 'init-config': ['{}'], endpoint: ['list'], lease: ['list'] }[command as string] ?? [];
     for (const name of optionsOf(command)) {
       // A certificate without its key is refused.
-      if (name === 'etcd-keyfile' || name === 'etcd-certfile') continue;
+      if (/-(key|cert)file$/.test(name)) continue;
       const sample = samples[name] ?? 'true';
       const options = optionsIn(command, argv, { [variableOf(name)]: sample });
       assert.notDeepEqual(options[name], OPTIONS[name].initial, `${command} ${variableOf(name)}`);
@@ -134,10 +137,33 @@ test('bad values are named together with where they came from', () => {
     [['--store', 'file:/x', '--etcd-endpoints', 'http://e:1'], {}, /two stores are named/],
     [['--store', 'file:/x'], { FLANNELD_ETCD_ENDPOINTS: 'http://e:1' }, /two stores are named/],
     [['--etcd-certfile', '/c'], {}, /belong together/],
+    [['--remote-keyfile', '/k'], {}, /--remote-certfile and --remote-keyfile belong together/],
+    [
+      ['--store', 'file:/x', '--remote', 'a:1'],
+      {},
+      /two stores are named: file:\/x and the server a:1/,
+    ],
+    [
+      ['--remote', 'a:1'],
+      { FLANNELD_ETCD_ENDPOINTS: 'http://e:1' },
+      /etcd http:\/\/e:1 and the server/,
+    ],
   ];
   for (const [argv, environment, message] of bad) {
     assert.throws(() => parseCommandLine('join', argv, environment), usageError(message));
   }
+});
+
+test('--listen and --remote exclude each other, and serve has no --remote', () => {
+  const both = ['--listen', '10.0.0.1:1', '--remote', 'me:hunter2@b:2'];
+  assert.throws(
+    () => parseCommandLine('run', both, {}),
+    (error: TartanError) => {
+      assert.match(error.message, /--listen 10\.0\.0\.1:1 and --remote …@b:2 exclude each other/);
+      return usageError(/./)(error);
+    },
+  );
+  assert.throws(() => parseCommandLine('serve', both, {}), usageError(/unknown option '--remote'/));
 });
 
 test('a secret is never part of an error', () => {
@@ -145,6 +171,7 @@ test('a secret is never part of an error', () => {
     ['--etcd-password', 'hunter2', '--no-such'],
     ['--etcd-pasword=hunter2'],
     ['--store', 'http://me:hunter2@a', '--etcd-endpoints', 'http://me:hunter2@b'],
+    ['--remote', 'me:hunter2@a:1', '--etcd-endpoints', 'http://me:hunter2@b'],
   ];
   for (const argv of lines) {
     assert.throws(

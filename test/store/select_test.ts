@@ -26,8 +26,8 @@ test('what is no store is wrong use, and named', () => {
     ['file:/', /names a folder/],
     ['file:/var/lib/', /names a folder/],
     ['file:/a\0b', /NUL/],
-    ['http://127.0.0.1:8888', /http: is not built yet/],
-    ['https://me:s3cret@host', /https: is not built yet/],
+    ['http://127.0.0.1:8888', /http: is no store/],
+    ['https://me:s3cret@host', /https: is no store/],
     ['redis://me:s3cret@host', /"redis:…" is of no known kind/],
   ] as const) {
     assert.throws(
