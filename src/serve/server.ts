@@ -73,8 +73,12 @@ export async function serveStore(world: ServeWorld, settings: ServeSettings): Pr
     return network;
   }
 
-  async function handle(request: http.IncomingMessage, gone: AbortSignal): Promise<Answer> {
-    const client = identify(request.socket, tls);
+  async function handle(
+    request: http.IncomingMessage,
+    socket: Socket,
+    gone: AbortSignal,
+  ): Promise<Answer> {
+    const client = identify(socket, tls);
     const { method = '', url = '' } = request;
     const { network, handler, key, query } = findRoute(method, url);
     const condition = readCondition(request);
@@ -86,6 +90,8 @@ export async function serveStore(world: ServeWorld, settings: ServeSettings): Pr
 
   async function answer(request: http.IncomingMessage, response: http.ServerResponse) {
     const { socket } = request;
+    // The request forgets it when the connection ends.
+    const address = plainAddress(socket.remoteAddress);
     const gone = new AbortController();
     const count = (requests.get(socket) ?? 0) + 1;
     requests.set(socket, count);
@@ -97,11 +103,11 @@ export async function serveStore(world: ServeWorld, settings: ServeSettings): Pr
       if (count > limits.requestsPerConnection) {
         throw tooMany('requests on one connection', limits.requestsPerConnection);
       }
-      const found = await handle(request, gone.signal);
+      const found = await handle(request, socket, gone.signal);
       send(response, found, closing.signal.aborted);
     } catch (error) {
       const refused = errorAnswer(error);
-      tell(log, refused, error, request);
+      tell(log, refused, error, { request, address });
       // What is still to come of the request is not waited for.
       send(response, refused, closing.signal.aborted || !request.complete || count > 1);
     }
@@ -144,9 +150,15 @@ export async function serveStore(world: ServeWorld, settings: ServeSettings): Pr
   };
 }
 
-function tell(log: Log, { status, text }: Answer, error: unknown, request: http.IncomingMessage) {
-  const { method, url = '', socket } = request;
-  const fields = { client: plainAddress(socket.remoteAddress), method, path: url.slice(0, 200) };
+interface Asked {
+  readonly request: http.IncomingMessage;
+  /** Of the client. */
+  readonly address: string;
+}
+
+function tell(log: Log, { status, text }: Answer, error: unknown, { request, address }: Asked) {
+  const { method, url = '' } = request;
+  const fields = { client: address, method, path: url.slice(0, 200) };
   if (status === 500) log.error(`a request failed: ${messageOf(error)}`, fields);
   else log.info(`refused with ${status}`, { ...fields, answer: text.slice(0, 300) });
 }
