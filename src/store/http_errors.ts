@@ -34,7 +34,7 @@ export function noAnswer(description: string, cause: unknown): TartanError {
   if (cause instanceof TartanError) return cause;
   const code = codeOf(cause);
   const reason = messageOf(cause);
-  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
+  if (/wrong version number|packet length too long/.test(reason)) {
     return insecure(description, 'the server does not speak TLS', cause);
   }
   if (code.startsWith('HPE_')) {
