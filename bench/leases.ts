@@ -1,6 +1,7 @@
 /** Many nodes that want a lease at once, and what thousands of leases cost one that has it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { joinAtOnce } from '../lab/crowd.ts';
+import type { Host } from '../lab/host.ts';
 import { createLab, type Lab } from '../lab/lab.ts';
 import { folderOf, namespacePath } from '../lab/names.ts';
 import type { StoreKind } from '../lab/options.ts';
@@ -27,6 +28,8 @@ export async function measureLeases(repeats: number): Promise<Figure[]> {
   return [
     ...(await measureCrowd('file')),
     ...(await measureCrowd('etcd')),
+    ...(await measureServedCrowd('file')),
+    ...(await measureServedCrowd('etcd')),
     ...(await measureThousands(repeats)),
   ];
 }
@@ -39,11 +42,41 @@ async function measureCrowd(store: StoreKind): Promise<Figure[]> {
   const spec = lab.etcd
     ? `etcd:${lab.etcd.endpoint},/coreos.com/network`
     : `file:${folderOf(lab.name)}/store.db`;
+  // The lab is there until then.
+  return await timeCrowd(host, { spec, nodes, limit, where: store });
+}
+
+const SERVED = { nodes: 100, limit: 5_000 };
+const SERVED_AT = '127.0.0.1:8889';
+
+/** The same through `tartan serve`. */
+export async function measureServedCrowd(store: StoreKind): Promise<Figure[]> {
+  await using lab = await createLab({ name: 'benchserved', hosts: 1, pods: 0, store });
+  const host = lab.host('a');
+  await initConfig(lab);
+  // All of them have one address here.
+  const forAll = ['--authorize', 'none', '--max-connections-per-address', '1000'];
+  await using serving = host.startTartan(['serve', '--listen', SERVED_AT, ...forAll], {});
+  await waitForEvent(serving, '"listening"');
+  const where = `http in front of ${store}`;
+  // The lab is there until then.
+  return await timeCrowd(host, { ...SERVED, spec: `http:${SERVED_AT}`, where });
+}
+
+interface CrowdAt {
+  readonly spec: string;
+  readonly nodes: number;
+  /** In ms. */
+  readonly limit: number;
+  readonly where: string;
+}
+
+async function timeCrowd(host: Host, { spec, nodes, limit, where }: CrowdAt): Promise<Figure[]> {
   const enter = ['nsenter', `--net=${namespacePath(host.namespace)}`, '--'];
   const { joined, milliseconds } = await joinAtOnce({ spec, nodes, processes: PROCESSES, enter });
   const subnets = new Set(joined.map(({ subnet }) => subnet));
   subnets.delete(null);
-  const what = `${nodes} nodes take a lease at once, ${store}`;
+  const what = `${nodes} nodes take a lease at once, ${where}`;
   return [
     figure(`${what}, in all`, milliseconds, 'ms', limit),
     figure(`${what}: without one of their own`, nodes - subnets.size, 'nodes', 0),

@@ -16,7 +16,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # These measure time, want every CPU, or read the kernel's log, which is one for all namespaces: each has the machine alone.
-alone='^integration/(bench|security|vm)/|^integration/(chaos|demo|lifecycle/host_storm|kernel/peers|kernel/[a-z_]*flood)_test\.ts$'
+alone='^integration/(bench|security|vm)/|^integration/(chaos|demo|lifecycle/host_storm|kernel/peers|kernel/[a-z_]*flood|store/crowd_served)_test\.ts$'
 
 limit=60000
 if [ "$kind" = integration ]; then

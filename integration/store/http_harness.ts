@@ -7,7 +7,7 @@ import type { StoreHarness } from './contract_harness.ts';
 const silent = { error() {}, warn() {}, info() {}, debug() {} };
 
 /** A server on a free port of the loopback, where all may write everything. */
-export async function serveForAll(store: LeaseStore): Promise<StoreServer> {
+export async function serveForAll(store: LeaseStore, port = 0): Promise<StoreServer> {
   return serveStore(
     {
       storeOf: async (network) => (network === '_' ? store : null),
@@ -16,7 +16,7 @@ export async function serveForAll(store: LeaseStore): Promise<StoreServer> {
       listener: { onUnavailable() {}, onReturn() {} },
     },
     {
-      place: { kind: 'address', address: '127.0.0.1', port: 0 },
+      place: { kind: 'address', address: '127.0.0.1', port },
       policy: { by: 'none', admins: ['127.0.0.1'] },
       limits: { ...LIMITS, connectionsPerAddress: 1_000, pollsPerAddress: 1_000 },
     },
