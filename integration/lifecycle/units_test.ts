@@ -7,6 +7,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { CHECKOUT, type Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
 import { run } from '../../lab/process.ts';
+import { waitFor } from '../../lab/ready.ts';
 import { TARTAN } from '../../lab/tartan.ts';
 import type { JoinReport } from '../../src/agent/join.ts';
 import { hostsOf, initConfig, lacks } from './support.ts';
@@ -99,6 +100,19 @@ describe('with what the units leave of root', {
       });
     }
   }
+
+  it('serve needs none', async () => {
+    assert.deepEqual(capabilitiesOf('tartan-serve.service'), ['']);
+    const prefix = 'setpriv --no-new-privs --bounding-set=-all --inh-caps=-all --';
+    await using serving = a.start(
+      [...prefix.split(' '), TARTAN, 'serve', '--listen', `${a.address}:0`],
+      {},
+    );
+    await waitFor('it listens', () => serving.stdout().includes('listening'), {
+      limitSeconds: 20,
+    });
+    assert.deepEqual(await serving.stop().then(({ code, stderr }) => [code, stderr]), [0, '']);
+  });
 
   it('none of them is too many', async () => {
     const all = capabilitiesOf('tartan.service');
