@@ -14,7 +14,7 @@ import { tellServiceManager } from './service.ts';
 import { remoteFilesOf } from './wire.ts';
 
 export function main(argv: readonly string[]): Promise<never> {
-  return runCommand('serve', argv, (context) => {
+  const act = (context: Context) => {
     const { listen } = context.options;
     if (listen !== null) return serve(context, listen);
     throw new TartanError(
@@ -22,7 +22,9 @@ export function main(argv: readonly string[]): Promise<never> {
       'nowhere to serve',
       'Give --listen with an address of this host and a port, such as 10.0.0.1:8889, or fd://.',
     );
-  });
+  };
+  // Other hosts are not to be without a store because a log is full or its reader is gone.
+  return runCommand('serve', argv, async (context) => act(context), { outlivesOutput: true });
 }
 
 /** Offers the store that the options name, until a signal. */

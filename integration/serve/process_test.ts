@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,6 +89,26 @@ test('SIGTERM at any moment ends it', async () => {
     assert(allowed.includes(code), `${moment}: ${code}`);
     assert(performance.now() - startedAt < 3_000, moment);
   }
+});
+
+test('it serves on when nobody reads what it prints', async () => {
+  const args = ['serve', '--store', store, '--listen', '127.0.0.1:0'];
+  const child = spawn(TARTAN, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const [line] = await once(child.stdout, 'data');
+  const { port } = JSON.parse(String(line));
+  child.stdout.destroy();
+  // What it would say of is that its store is away, and back.
+  const { cursor } = JSON.parse((await ask(port, '/v1/_/leases')).text);
+  const poll = ask(port, `/v1/_/leases?next=${cursor}&wait=5`);
+  renameSync(join(folder, 'net.db'), join(folder, 'away.db'));
+  assert.equal((await poll).status, 503);
+  renameSync(join(folder, 'away.db'), join(folder, 'net.db'));
+  await waitFor('it answers again', async () => {
+    return (await ask(port, '/v1/_/leases')).status === 200;
+  });
+  child.kill('SIGTERM');
+  assert.deepEqual(await exited, [0, null]);
 });
 
 test('a socket that a service manager has opened: requests wait for it, and it is left open', async () => {
