@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { acquireLease } from '../../src/agent/acquire.ts';
+import { parseConfig } from '../../src/lease/config.ts';
 import { openHttpStore } from '../../src/store/http.ts';
 import type { HttpStoreOptions } from '../../src/store/http_options.ts';
 import { readTlsFiles } from '../../src/store/tls_files.ts';
@@ -16,7 +18,7 @@ import {
 } from '../store/certificates.ts';
 import { DAY_SECONDS, subnet, vxlanAttributes } from '../store/fixtures.ts';
 import { follow } from '../store/follow.ts';
-import { type Serving, serving } from './support.ts';
+import { CONFIG, type Serving, serving } from './support.ts';
 
 let folder: string;
 let ours: Authority;
@@ -124,4 +126,27 @@ test('files that are none, or do not belong together', async () => {
     ...{ code: 'FILE', message: /is not the key of/ },
   });
   await assert.rejects(open({ certfile: client.cert }), { code: 'USAGE' });
+});
+
+test('a node whose PublicIP has changed takes another subnet, as its former lease is not its own', async () => {
+  await using up = await secured(server);
+  const former = vxlanAttributes(1);
+  const { vxlan } = former;
+  const kept = await up.store.create(subnet(1), former, DAY_SECONDS);
+  const publicIp = '192.168.0.77';
+  const pair = await ours.sign(publicIp, FOR_CLIENTS);
+  const remote = `127.0.0.1:${up.port}`;
+  const store = await openHttpStore({ remote, cafile: ours.ca, ...filesOf(pair) });
+  const vtepMac = vxlan?.vtepMac ?? assert.fail();
+  const { lease, action } = await acquireLease({
+    ...{ store, publicIp, vtepMac, previousSubnet: subnet(1), renewMarginSeconds: 3600 },
+    config: parseConfig(CONFIG),
+    remembered: { self: { subnet: subnet(1), publicIp: former.publicIp, vtepMac } },
+    offer: () => ({ ...former, publicIp }),
+    clocks: { now: Date.now, elapsed: () => performance.now() },
+  });
+  assert.equal(action, 'create');
+  assert.notDeepEqual(lease.subnet, subnet(1));
+  assert.equal((await up.store.get(subnet(1)))?.revision, kept?.revision, 'left alone');
+  await store.close();
 });

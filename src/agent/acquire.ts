@@ -119,13 +119,20 @@ export async function acquireLease(
   plan?: LeasePlan,
 ): Promise<AcquiredLease> {
   let next = plan;
+  let asking = request;
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     next ??= await planLease(
-      request,
+      asking,
       Math.min(CANDIDATE_WINDOW * WIDENING ** attempt, WIDEST_WINDOW),
     );
     if (next.action !== 'keep') await request.announce?.(next.subnet, next.attributes);
-    const lease = await carryOut(request.store, next);
+    const carried = await carryOut(request.store, next).catch((error: unknown) => {
+      if (!isDeniedFormerSelf(error, asking)) throw error;
+      return 'denied' as const;
+    });
+    // Then it is a stranger's, for who has this PublicIP.
+    if (carried === 'denied') asking = { ...asking, remembered: null };
+    const lease = carried === 'denied' ? null : carried;
     const learnt = next.action === 'keep' ? next.learnt : readClocks(request.clocks);
     const acquired = lease && (await describe(request.store, next, lease));
     if (acquired !== null) return { ...acquired, learnt };
@@ -136,6 +143,12 @@ export async function acquireLease(
     `other nodes were faster ${ATTEMPTS} times in a row to take a subnet`,
     'Run it again in a while.',
   );
+}
+
+/** A server that goes by the PublicIP does not know who this node was under another one. */
+function isDeniedFormerSelf(error: unknown, { remembered, publicIp }: LeaseRequest): boolean {
+  if (!(error instanceof TartanError) || error.code !== 'PERMISSION' || !remembered) return false;
+  return [remembered.self, ...(remembered.before ?? [])].some((self) => self.publicIp !== publicIp);
 }
 
 async function carryOut(store: LeaseStore, plan: LeasePlan): Promise<Lease | null> {
