@@ -1,7 +1,8 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning --max-semi-space-size=1
 import { createHealth } from '../src/agent/health.ts';
 import { run } from '../src/agent/run.ts';
-import { runCommand } from './process.ts';
+import { healthsOf, namesSeveral, runSeveral } from './networks.ts';
+import { type Context, runCommand } from './process.ts';
 import { tellServiceManager } from './service.ts';
 import {
   memberSettingsOf,
@@ -14,6 +15,7 @@ import {
 
 export function main(argv: readonly string[]): Promise<never> {
   return runCommand('run', argv, async (context) => {
+    if (namesSeveral(context.options)) return several(context);
     const { options, emit, signal, log } = context;
     const reconcileIntervalSeconds = reconcileIntervalOf(options);
     const health = createHealth(reconcileIntervalSeconds, () => performance.now());
@@ -32,6 +34,26 @@ export function main(argv: readonly string[]): Promise<never> {
     );
     return null;
   });
+}
+
+/**
+ * The unit is ready at once: one network that fails must not hold up its start, and whoever waits for one waits for its
+ * subnet file.
+ */
+async function several(context: Context): Promise<null> {
+  const { signal, log, emit } = context;
+  const healths = healthsOf(context.options);
+  const ready = () => ({ ...healths.ready(), good: true });
+  using service = tellServiceManager({ alive: healths.alive, ready }, log);
+  await openHealthServer(context, healths);
+  signal.addEventListener('abort', () => service.stopping(), { once: true });
+  service.update();
+  const emitAndTell: typeof emit = (event) => {
+    emit(event);
+    service.update();
+  };
+  await runSeveral({ ...context, emit: emitAndTell }, healths);
+  return null;
 }
 
 if (import.meta.main) await main(process.argv.slice(2));

@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { EndpointWorld } from '../src/agent/endpoint_sync.ts';
-import type { Health } from '../src/agent/health.ts';
+import type { Verdict } from '../src/agent/health.ts';
 import { interruptible } from '../src/agent/interrupt.ts';
 import { requireCapabilities } from '../src/agent/privilege.ts';
 import { networkNamespaceInode } from '../src/agent/state_file.ts';
@@ -13,6 +13,7 @@ import type { Options } from '../src/cli/options.ts';
 import { TartanError } from '../src/errors.ts';
 import type { Kernel, WatchHost } from '../src/kernel/contract.ts';
 import type { LeaseStore } from '../src/store/contract.ts';
+import type { EtcdStoreOptions } from '../src/store/etcd_options.ts';
 import type { Context } from './process.ts';
 
 /** flannel's defaults. */
@@ -50,6 +51,10 @@ function holdsSomething(path: string): boolean {
 
 async function openEtcd(options: Options): Promise<LeaseStore> {
   const { openEtcdStore } = await import('../src/store/etcd.ts');
+  return openEtcdStore(etcdOptionsOf(options));
+}
+
+export function etcdOptionsOf(options: Options): EtcdStoreOptions {
   const given = {
     cafile: options['etcd-cafile'],
     certfile: options['etcd-certfile'],
@@ -57,11 +62,11 @@ async function openEtcd(options: Options): Promise<LeaseStore> {
     username: options['etcd-username'],
     password: options['etcd-password'],
   };
-  return openEtcdStore({
+  return {
     endpoints: options['etcd-endpoints'] ?? ETCD_ENDPOINTS,
     prefix: options['etcd-prefix'],
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null)),
-  });
+  };
 }
 
 /** Opens the kernel, if this process may change it. */
@@ -129,11 +134,15 @@ export function memberSettingsOf(options: Options): MemberSettings {
       publicIp: options['public-ip'],
     },
     attach: { by: options.attach, force: options.force },
-    masquerades: options['ip-masq'],
-    forwards: options['iptables-forward-rules'],
+    policy: {
+      masquerades: options['ip-masq'],
+      forwards: options['iptables-forward-rules'],
+      blackholes: options['ip-blackhole-route'],
+      apart: false,
+    },
     renewMarginSeconds: options['subnet-lease-renew-margin'] * 60,
     dataplane: options.dataplane,
-    onSubnetChange: hookOf(options['on-subnet-change']),
+    onSubnetChange: hookOf(options),
   };
 }
 
@@ -143,13 +152,17 @@ export function reconcileIntervalOf(options: Options): number {
   return rules === null || !options['iptables-forward-rules'] ? every : Math.min(every, rules);
 }
 
-function hookOf(command: string | null): SubnetHook | null {
+function hookOf({ network, 'on-subnet-change': command }: Options): SubnetHook | null {
   if (command === null) return null;
-  return { command, environment: process.env, limitSeconds: HOOK_LIMIT_SECONDS };
+  const environment = { ...process.env, TARTAN_NETWORK: network };
+  return { command, environment, limitSeconds: HOOK_LIMIT_SECONDS };
 }
 
 /** Answers probes until the command ends, if a port is named for it. */
-export async function openHealthServer({ options, defer }: Context, health: Health): Promise<void> {
+export async function openHealthServer(
+  { options, defer }: Context,
+  health: { alive(): Verdict; ready(): Verdict },
+): Promise<void> {
   const [address, port] = [options['healthz-ip'], options['healthz-port']];
   if (port === 0) return;
   const { serveHealth } = await import('../src/serve/health.ts');

@@ -18,6 +18,16 @@ export interface Health {
   ready(): Verdict;
 }
 
+/** How the members of several networks are. */
+export interface Healths {
+  /** That of one, which counts from now on. */
+  of(network: string): Health;
+  forget(network: string): void;
+  alive(): Verdict;
+  /** Whether all are ready. */
+  ready(): Verdict;
+}
+
 /** So many looks may be missed, and so long may one last. */
 const LOOKS_MISSED = 3;
 const LOOK_LASTS_MS = 30_000;
@@ -55,5 +65,27 @@ export function createHealth(intervalSeconds: number, elapsed: () => number): He
       if (isReady) return { good: true, text: `member with ${subnet}` };
       return { good: false, text: reason };
     },
+  };
+}
+
+/** @param create makes the health of one */
+export function createHealths(create: () => Health): Healths {
+  const healths = new Map<string, Health>();
+  const verdictOf = (ask: (health: Health) => Verdict, none: Verdict): Verdict => {
+    const verdicts = Array.from(healths, ([network, health]) => ({ network, ...ask(health) }));
+    if (verdicts.length === 0) return none;
+    const text = verdicts.map((one) => `${one.network}: ${one.text}`).join('; ');
+    return { good: verdicts.every(({ good }) => good), text };
+  };
+  return {
+    of(network) {
+      const health = create();
+      healths.set(network, health);
+      return health;
+    },
+    forget: (network) => healths.delete(network),
+    alive: () => verdictOf((health) => health.alive(), { good: true, text: 'starting' }),
+    ready: () =>
+      verdictOf((health) => health.ready(), { good: false, text: 'there is no network' }),
   };
 }

@@ -11,7 +11,7 @@ import type { Following } from './follow.ts';
 import { leaseLost } from './renewal.ts';
 import { announceSubnet, desiredState, rememberMember, settle } from './settle.ts';
 import type { SubnetChange } from './subnet_change.ts';
-import { offerOf, type Survey, survey, surveyNode } from './survey.ts';
+import { offerOf, type Survey, survey, surveyNode, surveyOthers } from './survey.ts';
 import type { WatchSettings, WatchWorld } from './world.ts';
 
 /** A host that takes part in the network, as `watch` keeps it. */
@@ -173,7 +173,7 @@ export async function reconcile(member: Member, name: string): Promise<void> {
   await pruneEndpoints(world, settings);
   const { config, node: earlier } = member.found;
   const node = await surveyNode(world, settings, converger, earlier.dataplane, config, earlier);
-  member.found = { ...member.found, node };
+  member.found = { ...member.found, node, others: await surveyOthers(settings) };
   // What was sent from an address that is gone is never answered.
   if (!sameInterface(node, earlier)) world.store.reconnect?.();
   const { found, own } = member;

@@ -13,6 +13,7 @@ import type { LeasePlan } from './acquire.ts';
 import { readIfPresent } from './atomic_file.ts';
 import { describeUnreadable } from './forwarding.ts';
 import { type Preview, preview } from './join.ts';
+import { policyAsJoined } from './policy.ts';
 import { requireJoined } from './renew.ts';
 import {
   type HostState,
@@ -137,8 +138,7 @@ function asJoined(
     },
     dataplane: dataplane === 'auto' ? carrier : dataplane,
     attach: attach.by === 'auto' ? { by, force: true } : attach,
-    masquerades: settings.masquerades || state.masquerades === true,
-    forwards: settings.forwards && state.leavesForward !== true,
+    policy: policyAsJoined(settings.policy, state),
   };
 }
 
@@ -234,7 +234,8 @@ function peersOf(
       for (const [subnet, { publicIp }] of peers) known.set(subnet, publicIp);
     }
     // With programs, routes lead to the device and not to peers.
-    if (generations.size === 0) for (const { destination } of routes) known.set(destination, null);
+    const toPeers = generations.size > 0 ? [] : routes.filter(({ blackhole }) => !blackhole);
+    for (const { destination } of toPeers) known.set(destination, null);
   }
   return Array.from(known, ([subnet, publicIp]) => ({
     subnet,

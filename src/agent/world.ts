@@ -35,15 +35,24 @@ export interface Places {
   readonly subnetFile: string;
 }
 
+/** What a host does with the overlay's packets, beside carrying them. */
+export interface Policy {
+  /** Whether what leaves or enters the overlay takes an address of this host. */
+  readonly masquerades: boolean;
+  /** Whether chains that would drop what is forwarded are told to accept the overlay. */
+  readonly forwards: boolean;
+  /** Whether what is for a pod of this host that is not there is dropped, rather than sent on. */
+  readonly blackholes: boolean;
+  /** Whether nothing is forwarded between the overlay and those of the host's other networks. */
+  readonly apart: boolean;
+}
+
 /** How a host takes part. */
 export interface MemberSettings extends Places {
   readonly underlay: UnderlayChoice;
   readonly attach: AttachChoice;
   readonly renewMarginSeconds: number;
-  /** Whether what leaves or enters the overlay takes an address of this host. */
-  readonly masquerades: boolean;
-  /** Whether chains that would drop what is forwarded are told to accept the overlay. */
-  readonly forwards: boolean;
+  readonly policy: Policy;
   readonly dataplane: DataplaneOption;
   readonly onSubnetChange: SubnetHook | null;
 }

@@ -8,15 +8,11 @@ const LATER = 'is not built yet';
 
 /** flanneld's own, and why `run` does not take them. Given as false or empty, nothing is asked for. */
 const NOT_BUILT: Readonly<Record<string, string>> = {
-  'ip-blackhole-route': LATER,
   listen: LATER,
   remote: LATER,
   'remote-keyfile': LATER,
   'remote-certfile': LATER,
   'remote-cafile': LATER,
-  networks: `${LATER}: start one with --network for each`,
-  'watch-networks': `${LATER}: start one with --network for each`,
-  'subnet-dir': `${LATER}: give --subnet-file`,
   'kube-subnet-mgr': 'is not for tartan, which keeps leases in etcd or a file',
   'kube-api-url': 'is of kube-subnet-mgr, which is not for tartan',
   'kubeconfig-file': 'is of kube-subnet-mgr, which is not for tartan',

@@ -20,6 +20,7 @@ import {
   localIpv4,
   logLevel,
   networkName,
+  networkNames,
   pattern,
   text,
   toggle,
@@ -37,6 +38,24 @@ export const OPTIONS = {
     initial: DEFAULT_NETWORK,
     help: 'which network of this host, if it has several; each has its own store or prefix, VNI and subnet file',
     commands: JOINED,
+  },
+  networks: {
+    value: networkNames('<names>'),
+    initial: [],
+    help: 'networks to take part in, with commas between them; the config of each lies under its name: --etcd-prefix/name, or name.db in the folder that --store names',
+    commands: ['run'],
+  },
+  'watch-networks': {
+    value: toggle(),
+    initial: false,
+    help: 'take part in every network that there is, or of --networks, as they come and go',
+    commands: ['run'],
+  },
+  'subnet-dir': {
+    value: text('<path>'),
+    initial: '/run/flannel/networks',
+    help: 'folder for the subnet file of each of --networks, such as blue.env',
+    commands: ['run'],
   },
   iface: {
     value: list('<name|ip>'),
@@ -79,7 +98,7 @@ export const OPTIONS = {
   'on-subnet-change': {
     value: text('<command>'),
     initial: null,
-    help: "shell command to run when this host's subnet has become another, with TARTAN_OLD_SUBNET, TARTAN_NEW_SUBNET and what is in subnet.env; ended after 30 s",
+    help: "shell command to run when this host's subnet has become another, with TARTAN_NETWORK, TARTAN_OLD_SUBNET, TARTAN_NEW_SUBNET and what is in subnet.env; ended after 30 s",
     commands: NODE,
   },
   'reconcile-interval': {
@@ -116,6 +135,12 @@ export const OPTIONS = {
     value: truth('<true|false>'),
     initial: true,
     help: "accept the network's packets in chains of iptables that would drop what the host forwards: FORWARD, DOCKER-USER",
+    commands: LOOKING,
+  },
+  'ip-blackhole-route': {
+    value: toggle(),
+    initial: false,
+    help: 'drop what is for pods of this host that are not there, by a blackhole route to the own subnet',
     commands: LOOKING,
   },
   'iptables-resync': {

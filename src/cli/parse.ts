@@ -99,11 +99,32 @@ function refuseContradictions(options: Options): void {
       'Leave out --store or --etcd-endpoints (or its variable).',
     );
   }
+  refuseOfOneNetwork(options);
   if ((options['etcd-certfile'] === null) !== (options['etcd-keyfile'] === null)) {
     throw new TartanError(
       'USAGE',
       '--etcd-certfile and --etcd-keyfile belong together, and only one of them is given',
       'Give both or none.',
+    );
+  }
+}
+
+/** What names the one network of a process that has several. */
+function refuseOfOneNetwork(options: Options): void {
+  if (options.networks.length === 0 && !options['watch-networks']) return;
+  const { initial } = specOf('subnet-file');
+  if (options['subnet-file'] !== initial) {
+    throw new TartanError(
+      'USAGE',
+      `--subnet-file ${options['subnet-file']} is one file, and there may be several networks`,
+      'Leave it out (or its variable), and give a folder for them as --subnet-dir.',
+    );
+  }
+  if (options.network !== specOf('network').initial) {
+    throw new TartanError(
+      'USAGE',
+      `--network ${options.network} is one, and --networks or --watch-networks are several`,
+      'Leave one of them out (or its variable).',
     );
   }
 }

@@ -18,8 +18,8 @@ export interface Kernel {
   probeFou(fou: FouPort): Promise<TartanError | null>;
   /** Why there can be no TUN here, which user mode takes; null: there can. May have the kernel load its module. */
   probeTun(): Promise<TartanError | null>;
-  /** Why the host cannot masquerade; null: it can. May have the kernel load modules, and changes nothing else. */
-  probeMasquerade(): Promise<TartanError | null>;
+  /** Why the host's nftables cannot do it; null: they can. May have the kernel load modules, and changes nothing else. */
+  probeNft(wish: NftWish): Promise<TartanError | null>;
   /**
    * How programs can be attached here. Reads only.
    * @param xdpOn an interface, if XDP on it is of interest
@@ -92,6 +92,9 @@ export interface HostInterface {
   /** IPv4 addresses, dotted, in the kernel's order. */
   readonly addresses: readonly { readonly address: string; readonly prefixLength: number }[];
 }
+
+/** What our nft table is to do: masquerade, and keep overlays apart. */
+export type NftWish = 'masquerade' | 'apart';
 
 /** What may NAT on the host, as FastPath has to know it. */
 export interface HostNat {
