@@ -81,10 +81,11 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   status: {
     summary: 'show whether this host is as it should be, and its traffic',
     description:
-      'Shows the lease, what in the kernel is not as join would have it, the peers with their traffic, and what was dropped and why: a table, JSON with --json. Changes nothing, and takes no lock. Ends with 0 if there is no problem, else with 1. Works without the store as far as the kernel tells. Looks with the interface, PublicIP and dataplane of the last join, unless others are given.',
+      'Shows the lease, what in the kernel is not as join would have it, the peers with their traffic, and what was dropped and why: a table, JSON with --json. Changes nothing, and takes no lock. Ends with 0 if there is no problem, else with 1; with --watch on a signal, with 0. Works without the store as far as the kernel tells. Looks with the interface, PublicIP and dataplane of the last join, unless others are given.',
     examples: [
       ['tartan status', 'for people'],
       ['tartan status >/dev/null || tartan join', 'as a health check'],
+      ['tartan status --watch', 'a live screen'],
       ['tartan status --json | jq .differences', 'what join would do'],
       [`tartan status --json | jq '.peers[] | {subnet, traffic}'`, 'traffic by peer'],
     ],

@@ -185,6 +185,19 @@ export const OPTIONS = {
     help: 'print what would be done as JSON and change nothing',
     commands: ['init-config', 'join', 'teardown'],
   },
+  watch: {
+    value: toggle(),
+    initial: false,
+    help: 'look again and again until a signal: on a terminal a live screen, with rates; with --json a line for each look',
+    commands: ['status'],
+    short: '-w',
+  },
+  interval: {
+    value: integer('<seconds>', 1, 3600),
+    initial: 2,
+    help: 'seconds between two looks of --watch',
+    commands: ['status'],
+  },
   ...DOCKER_OPTIONS,
   device: {
     value: text('<name>'),
