@@ -93,6 +93,15 @@ function testMigration(carrier: Carrier, flannel: Flannel): void {
     for (const [other, theirs] of ends) if (other !== host) await theirs.know([end.peer]);
   }
 
+  /** What `join` would do, beside a flanneld that runs: a TUN goes with its process, and nobody else takes it away. */
+  async function preview(host: Host): Promise<void> {
+    const { stdout, stderr } = await host.tartan(['join', '--dry-run'], { mayFail: true });
+    if (flannel.isProcess) return assert.match(stderr, /flannel0 exists and is not ours: tun/);
+    const { lease } = JSON.parse(stdout);
+    assert.match(lease.action, /^(keep|renew)$/);
+    assert.equal(lease.subnet, subnetOf(lab, host));
+  }
+
   /** As the unit's change and its restart do it. */
   async function becomeTartan(host: Host): Promise<void> {
     await endOf(host).stop();
@@ -159,6 +168,7 @@ function testMigration(carrier: Carrier, flannel: Flannel): void {
   for (const at of [0, 1, 2]) {
     it(`host ${'abc'[at]} is taken over`, async (t) => {
       const host = lab.hosts[at] ?? assert.fail();
+      await preview(host);
       await duringPings(t, host, () => becomeTartan(host));
       const to = podOf(lab.hosts[(at + 1) % 3] ?? assert.fail());
       const { sent, received } = await sendTcp(
