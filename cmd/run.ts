@@ -1,5 +1,5 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning --max-semi-space-size=1
-import { createHealth } from '../src/agent/health.ts';
+import { createHealth, type Health } from '../src/agent/health.ts';
 import { run } from '../src/agent/run.ts';
 import { healthsOf, namesSeveral, runSeveral } from './networks.ts';
 import { type Context, runCommand } from './process.ts';
@@ -28,8 +28,21 @@ export function main(argv: readonly string[]): Promise<never> {
       emit(event);
       service.update();
     };
+    const healthAndTell: Health = {
+      ...health,
+      looked(failure) {
+        health.looked(failure);
+        service.update();
+      },
+    };
     await run(
-      { ...host, watchHost, health, emit: emitAndTell, openStore: () => openStore(context) },
+      {
+        ...host,
+        watchHost,
+        health: healthAndTell,
+        emit: emitAndTell,
+        openStore: () => openStore(context),
+      },
       { ...memberSettingsOf(options), reconcileIntervalSeconds },
     );
     return null;

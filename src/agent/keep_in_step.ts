@@ -120,7 +120,14 @@ export async function keepInStep(
   });
   const reconciliation = task(
     RECONCILIATION,
-    () => pace.look(look).finally(() => world.looked?.()),
+    () =>
+      pace.look(look).then(
+        () => world.looked?.(),
+        (error: unknown) => {
+          world.looked?.(error);
+          throw error;
+        },
+      ),
     () => now() + settings.reconcileIntervalSeconds * 1000,
   );
 

@@ -64,6 +64,6 @@ export interface WatchSettings extends MemberSettings {
 export interface WatchWorld extends World {
   readonly watchHost: WatchHost;
   emit(event: WatchEvent): void;
-  /** Hears that a look at the kernel has come to its end, whatever it found. */
-  looked?(): void;
+  /** Hears that a look at the host has come to its end, and what has made it fail. */
+  looked?(failure?: unknown): void;
 }
