@@ -15,6 +15,7 @@ import {
   takeNumbering,
   tellOfWriter,
 } from './member.ts';
+import { measured } from './member_figures.ts';
 import { rememberOwn, renewalIn, renewOwn } from './own_renewal.ts';
 import { createPace } from './pace.ts';
 import { relevanceOf } from './relevance.ts';
@@ -53,6 +54,7 @@ export async function keepInStep(
     onUnavailable: (message) => herald.outage(message),
   });
   const member: Member = { ...newcomer, following, inForce: following.table().leases };
+  world.attend?.(measured(member));
 
   const task = (name: string, work: (member: Member) => Promise<void>, nextAt: () => number) =>
     createTask({

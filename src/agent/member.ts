@@ -1,4 +1,4 @@
-import type { Decision } from '../backend/contract.ts';
+import type { Decision, Mode } from '../backend/contract.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import { isOfHost, ownsLease } from '../lease/ownership.ts';
 import { type PeerChange, sameAttributes } from '../lease/peers.ts';
@@ -38,6 +38,8 @@ export interface Member {
   heard: boolean;
   /** Revision up to which it is known who wrote the lease. */
   considered: number;
+  /** How packets are carried, as it was decided last. */
+  mode: Mode;
   /** Runs the user's command when the subnet has become another. */
   readonly tellChange: (change: SubnetChange | null) => void;
   /** What the next renewal publishes. */
@@ -139,6 +141,7 @@ function desireNow(member: Member): Decision {
     if (!warnings.includes(warning)) world.log.warn(warning);
   }
   member.warnings = desired.warnings;
+  member.mode = desired.mode;
   for (const message of desired.failures ?? []) {
     if (!failures.includes(message)) herald.tell('error', { message });
   }

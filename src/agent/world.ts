@@ -5,6 +5,7 @@ import type { AttachChoice } from './attach_choice.ts';
 import type { Clocks } from './clocks.ts';
 import type { DataplaneOption } from './dataplane.ts';
 import type { WatchEvent } from './events.ts';
+import type { Measured } from './figures.ts';
 import type { LockFile } from './lock.ts';
 import type { Log } from './log.ts';
 import type { SubnetHook } from './subnet_change.ts';
@@ -66,4 +67,6 @@ export interface WatchWorld extends World {
   emit(event: WatchEvent): void;
   /** Hears that a look at the host has come to its end, and what has made it fail. */
   looked?(failure?: unknown): void;
+  /** Hears of the member once it keeps in step, to measure it. */
+  attend?(member: Measured): void;
 }

@@ -3,7 +3,7 @@ import { lookupElement, possibleCpus } from '../sys/bpf.ts';
 import { counterNames, trafficLayout } from './layouts.gen.ts';
 import type { OpenMaps } from './open_map.ts';
 import { slotOf } from './peer_maps.ts';
-import { decodeStruct, type StructOf } from './struct_codec.ts';
+import type { StructOf } from './struct_codec.ts';
 
 export type CounterName = (typeof counterNames)[number];
 export type Counters = Record<CounterName, number>;
@@ -30,16 +30,30 @@ export function readCounters(maps: OpenMaps): Counters {
 
 /** Traffic of one slot of `peer_counters`. */
 export function readTraffic(maps: OpenMaps, slot: number): Traffic {
-  const value = Buffer.alloc(trafficLayout.size * possibleCpus());
+  return trafficReader(maps)(slot);
+}
+
+/** The same for many slots: of each, only what is counted is decoded. */
+export function trafficReader(maps: OpenMaps): (slot: number) => Traffic {
+  const { fields, size } = trafficLayout;
+  const value = Buffer.alloc(size * possibleCpus());
   const key = Buffer.alloc(4);
-  key.writeUInt32LE(slot);
-  lookupElement(maps.peer_counters.fd, key, value);
-  const sum: Traffic = { sent_packets: 0, sent_bytes: 0, received_packets: 0, received_bytes: 0 };
-  for (let at = 0; at < value.length; at += trafficLayout.size) {
-    const part = decodeStruct(trafficLayout, value, at);
-    for (const field of Object.keys(sum) as (keyof Traffic)[]) sum[field] += part[field];
-  }
-  return sum;
+  const sumOf = ({ offset }: { readonly offset: number }) => {
+    let sum = 0;
+    for (let at = offset; at < value.length; at += size)
+      sum += value.readUInt32LE(at) + value.readUInt32LE(at + 4) * 2 ** 32;
+    return sum;
+  };
+  return (slot) => {
+    key.writeUInt32LE(slot);
+    if (!lookupElement(maps.peer_counters.fd, key, value)) value.fill(0);
+    return {
+      sent_packets: sumOf(fields.sent_packets),
+      sent_bytes: sumOf(fields.sent_bytes),
+      received_packets: sumOf(fields.received_packets),
+      received_bytes: sumOf(fields.received_bytes),
+    };
+  };
 }
 
 /** Traffic with the host that holds a subnet; null: nobody does. */

@@ -25,7 +25,7 @@ export interface Kernel {
    * @param xdpOn an interface, if XDP on it is of interest
    */
   readAttachWays(xdpOn: string | null): Promise<AttachWays>;
-  /** What a generation's programs have counted. Reads only. */
+  /** What a generation's programs have counted. Reads only, a part at a time: other work has its turn between. */
   readTraffic(generation: string): Promise<ProgramTraffic>;
   /** What of ours stands in the kernel now, and what stands in our way. Reads only. */
   observe(): Promise<ObservedState>;
@@ -46,7 +46,7 @@ export interface Kernel {
 export interface ProgramTraffic {
   /** By the peer's subnet; packets as on the wire, bytes of the inner IP packets. */
   readonly peers: ReadonlyMap<string, PeerTraffic>;
-  /** By name, as docs/architecture.md has them: what was dropped, or left to others. Those that are 0 are left out. */
+  /** By name, as docs/architecture.md has them: what was dropped, or left to others. All that there are. */
   readonly counters: Readonly<Record<string, number>>;
 }
 
