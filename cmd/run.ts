@@ -1,6 +1,9 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning --max-semi-space-size=1
+import type { WatchEvent } from '../src/agent/events.ts';
 import { createHealth, type Health } from '../src/agent/health.ts';
+import { heedStore } from '../src/agent/heed_store.ts';
 import { run } from '../src/agent/run.ts';
+import { countOps, createTally } from '../src/agent/tally.ts';
 import { healthsOf, namesSeveral, runSeveral } from './networks.ts';
 import { type Context, runCommand } from './process.ts';
 import { tellServiceManager } from './service.ts';
@@ -19,29 +22,34 @@ export function main(argv: readonly string[]): Promise<never> {
     const { options, emit, signal, log } = context;
     const reconcileIntervalSeconds = reconcileIntervalOf(options);
     const health = createHealth(reconcileIntervalSeconds, () => performance.now());
+    const tally = createTally(() => performance.now());
     using service = tellServiceManager(health, log);
-    await openHealthServer(context, health);
+    await openHealthServer(context, health, [{ network: options.network, health, tally }]);
     const host = await openHost(context);
     const watchHost = await openMonitor(context);
     signal.addEventListener('abort', () => service.stopping(), { once: true });
-    const emitAndTell: typeof emit = (event) => {
+    const emitAndTell = (event: WatchEvent) => {
       emit(event);
+      tally.note(event);
       service.update();
     };
     const healthAndTell: Health = {
       ...health,
       looked(failure) {
         health.looked(failure);
+        tally.looked(failure);
         service.update();
       },
     };
     await run(
       {
         ...host,
+        kernel: countOps(host.kernel, tally),
         watchHost,
         health: healthAndTell,
         emit: emitAndTell,
-        openStore: () => openStore(context),
+        openStore: async () => heedStore(await openStore(context), tally),
+        attend: tally.attend,
       },
       { ...memberSettingsOf(options), reconcileIntervalSeconds },
     );
@@ -58,7 +66,7 @@ async function several(context: Context): Promise<null> {
   const healths = healthsOf(context.options);
   const ready = () => ({ ...healths.ready(), good: true });
   using service = tellServiceManager({ alive: healths.alive, ready }, log);
-  await openHealthServer(context, healths);
+  await openHealthServer(context, healths, []);
   signal.addEventListener('abort', () => service.stopping(), { once: true });
   service.update();
   const emitAndTell: typeof emit = (event) => {

@@ -12,6 +12,7 @@ import type { MemberSettings, Places, World } from '../src/agent/world.ts';
 import type { Options } from '../src/cli/options.ts';
 import { TartanError } from '../src/errors.ts';
 import type { Kernel, WatchHost } from '../src/kernel/contract.ts';
+import type { Source } from '../src/serve/reading.ts';
 import type { LeaseStore } from '../src/store/contract.ts';
 import type { EtcdStoreOptions } from '../src/store/etcd_options.ts';
 import type { Context } from './process.ts';
@@ -158,17 +159,24 @@ function hookOf({ network, 'on-subnet-change': command }: Options): SubnetHook |
   return { command, environment, limitSeconds: HOOK_LIMIT_SECONDS };
 }
 
-/** Answers probes until the command ends, if a port is named for it. */
+/** Answers probes and Prometheus until the command ends, if a port is named for it. */
 export async function openHealthServer(
   { options, defer }: Context,
   health: { alive(): Verdict; ready(): Verdict },
+  sources: readonly Source[],
 ): Promise<void> {
   const [address, port] = [options['healthz-ip'], options['healthz-port']];
   if (port === 0) return;
-  const { serveHealth } = await import('../src/serve/health.ts');
-  defer(
-    await serveHealth({ address, port }, { '/healthz': health.alive, '/readyz': health.ready }),
-  );
+  const [{ serveHealth }, { openMetrics }] = await Promise.all([
+    import('../src/serve/health.ts'),
+    import('./metrics.ts'),
+  ]);
+  const probes = {
+    '/healthz': health.alive,
+    '/readyz': health.ready,
+    '/metrics': await openMetrics(sources),
+  } as const;
+  defer(await serveHealth({ address, port }, probes));
 }
 
 /** Where news of the host come from, until the context's signal aborts. */

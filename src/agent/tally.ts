@@ -56,7 +56,7 @@ const OPS: Record<OpKind, true> = {
 
 const EVENTS: Record<WatchEvent['type'], true> = {
   ...{ synced: true, joined: true, added: true, changed: true, removed: true, renewed: true },
-  ...{ lost: true, acquired: true, reconciled: true, error: true },
+  ...{ lost: true, acquired: true, left: true, reconciled: true, error: true },
 };
 
 /** @param elapsed a clock that nobody sets, in ms */

@@ -74,7 +74,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       "Joins and then watches, in one process, with flanneld's own options and variables. Waits for the store, its config and the underlay interface, however long they take. Prints one JSON event a line. Tells systemd that it is ready when packets can flow, and the watchdog that it is alive. Ends on a signal; the network goes on without it.",
     examples: [
       ['tartan run', 'in the foreground, with etcd on this machine'],
-      ['tartan run --iface eth1 --healthz-port 8080', 'with /healthz and /readyz'],
+      ['tartan run --iface eth1 --healthz-port 8080', 'with /healthz, /readyz and /metrics'],
       ['tartan run -iface=eth1 -v=1', "flags in flanneld's spelling"],
     ],
   },

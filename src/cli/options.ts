@@ -164,13 +164,13 @@ export const OPTIONS = {
   'healthz-ip': {
     value: localIpv4('<ip>'),
     initial: '0.0.0.0',
-    help: 'own address at which /healthz and /readyz are answered',
+    help: 'own address at which /healthz, /readyz and /metrics are answered',
     commands: ['run'],
   },
   'healthz-port': {
     value: integer('<port>', 0, 65_535),
     initial: 0,
-    help: 'TCP port at which /healthz and /readyz are answered; 0: none',
+    help: 'TCP port at which /healthz, /readyz and /metrics (for Prometheus) are answered; 0: none',
     commands: ['run'],
   },
   'keep-lease': {
