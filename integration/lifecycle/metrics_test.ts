@@ -33,6 +33,16 @@ async function scrape(host: Host): Promise<(series: string) => number | undefine
   };
 }
 
+/** In one transaction, from 10.5.255.0/24 downwards. */
+async function addPeers(lab: Lab, count: number): Promise<void> {
+  const puts = Array.from({ length: count }, (_, n) => {
+    const mac = `02:00:00:00:01:${n.toString(16).padStart(2, '0')}`;
+    const value = `{"PublicIP":"192.168.99.${n + 1}","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"${mac}"}}`;
+    return `put /coreos.com/network/subnets/10.5.${255 - n}.0-24 ${JSON.stringify(value)}`;
+  });
+  await lab.etcd?.ctl(['txn'], { input: `\n${puts.join('\n')}\n\n\n` });
+}
+
 describe('metrics of run', { skip: lacks('etcd', 'etcdctl', 'curl'), concurrency: 1 }, () => {
   let lab: Lab;
   let a: Host;
@@ -106,6 +116,15 @@ describe('metrics of run', { skip: lacks('etcd', 'etcdctl', 'curl'), concurrency
     const [young, old] = [before('lease_age_seconds') ?? 0, after('lease_age_seconds') ?? 0];
     assert(young >= 0 && old > young && old < 120, `${young} s, then ${old} s`);
     assert.equal(after('drops_total{reason="drop_spoofed_source"}'), 0);
+
+    // Of so many the counters are read otherwise.
+    await addPeers(lab, 100);
+    const many = await until('a hundred peers more', { peers_desired: 101, peers_programmed: 101 });
+    for (const direction of [sent, received]) {
+      assert.equal(many(`peer_packets_total${direction}`), pings);
+      assert.equal(many(`peer_bytes_total${direction}`), pings * 100);
+    }
+    assert.equal(many('peer_packets_total{subnet="10.5.255.0/24",direction="sent"}'), 0);
   });
 
   it('follow peers that come and go, and count what is mended', async () => {

@@ -1,7 +1,7 @@
 /** What the programs counted: sums over the CPUs. */
-import { lookupElement, possibleCpus } from '../sys/bpf.ts';
+import { lookupElement, possibleCpus, readBatches } from '../sys/bpf.ts';
 import { counterNames, trafficLayout } from './layouts.gen.ts';
-import type { OpenMaps } from './open_map.ts';
+import { indexKey, type OpenMaps } from './open_map.ts';
 import { slotOf } from './peer_maps.ts';
 import type { StructOf } from './struct_codec.ts';
 
@@ -29,30 +29,57 @@ export function readCounters(maps: OpenMaps): Counters {
 }
 
 /** Traffic of one slot of `peer_counters`. */
-export function readTraffic(maps: OpenMaps, slot: number): Traffic {
-  return trafficReader(maps)(slot);
+export function readTraffic({ peer_counters }: OpenMaps, slot: number): Traffic {
+  const value = Buffer.alloc(trafficLayout.size * possibleCpus());
+  return lookupTraffic(peer_counters.fd, slot, value);
 }
 
-/** The same for many slots: of each, only what is counted is decoded. */
-export function trafficReader(maps: OpenMaps): (slot: number) => Traffic {
+/** One system call costs as much as this many bytes in a batch. */
+const CALL_COSTS_BYTES = 2048;
+
+/**
+ * Traffic of many slots, in no order: of each alone, or of the whole map where that is less work. Whoever goes through it
+ * may pause.
+ * @param wanted by slot, what it is to be called
+ */
+export function* readTrafficOfAll<T>(
+  { peer_counters: { fd, keySize, maxEntries } }: OpenMaps,
+  wanted: ReadonlyMap<number, T>,
+): Generator<readonly [T, Traffic]> {
+  const valueBytes = trafficLayout.size * possibleCpus();
+  if (maxEntries * valueBytes > wanted.size * CALL_COSTS_BYTES) {
+    const value = Buffer.alloc(valueBytes);
+    for (const [slot, name] of wanted) yield [name, lookupTraffic(fd, slot, value)];
+    return;
+  }
+  for (const { keys, values, count } of readBatches(fd, keySize, valueBytes)) {
+    for (let at = 0; at < count; at += 1) {
+      const name = wanted.get(keys.readUInt32LE(at * keySize));
+      if (name === undefined) continue;
+      yield [name, sumTraffic(values.subarray(at * valueBytes, (at + 1) * valueBytes))];
+    }
+  }
+}
+
+function lookupTraffic(fd: number, slot: number, value: Buffer): Traffic {
+  if (!lookupElement(fd, indexKey(slot), value)) value.fill(0);
+  return sumTraffic(value);
+}
+
+/** Of all CPUs' parts; of each only what is counted is decoded. */
+function sumTraffic(value: Buffer): Traffic {
   const { fields, size } = trafficLayout;
-  const value = Buffer.alloc(size * possibleCpus());
-  const key = Buffer.alloc(4);
   const sumOf = ({ offset }: { readonly offset: number }) => {
     let sum = 0;
     for (let at = offset; at < value.length; at += size)
       sum += value.readUInt32LE(at) + value.readUInt32LE(at + 4) * 2 ** 32;
     return sum;
   };
-  return (slot) => {
-    key.writeUInt32LE(slot);
-    if (!lookupElement(maps.peer_counters.fd, key, value)) value.fill(0);
-    return {
-      sent_packets: sumOf(fields.sent_packets),
-      sent_bytes: sumOf(fields.sent_bytes),
-      received_packets: sumOf(fields.received_packets),
-      received_bytes: sumOf(fields.received_bytes),
-    };
+  return {
+    sent_packets: sumOf(fields.sent_packets),
+    sent_bytes: sumOf(fields.sent_bytes),
+    received_packets: sumOf(fields.received_packets),
+    received_bytes: sumOf(fields.received_bytes),
   };
 }
 
