@@ -3,7 +3,7 @@ import type { Page } from '../src/serve/health.ts';
 import { createMetrics, type ProcessFigures } from '../src/serve/metrics.ts';
 import type { Source } from '../src/serve/reading.ts';
 
-export async function openMetrics(sources: readonly Source[]): Promise<() => Promise<Page>> {
+export async function openMetrics(sources: () => readonly Source[]): Promise<() => Promise<Page>> {
   const { default: project } = await import('../package.json', { with: { type: 'json' } });
   return createMetrics({
     sources,

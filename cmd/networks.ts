@@ -1,18 +1,20 @@
 /** `run` for several networks: each has what a process of its own would have, but for the port of its probes. */
 import { join, resolve } from 'node:path';
-import { createHealth, createHealths, type Healths } from '../src/agent/health.ts';
+import type { WatchEvent } from '../src/agent/events.ts';
+import { createHealth, createHealths, type Health, type Healths } from '../src/agent/health.ts';
 import { type Membership, runNetworks } from '../src/agent/networks.ts';
 import { networksIn, subnetFileIn } from '../src/agent/other_networks.ts';
-import { run } from '../src/agent/run.ts';
+import { createTally } from '../src/agent/tally.ts';
 import { teardown } from '../src/agent/teardown.ts';
 import type { Options } from '../src/cli/options.ts';
+import type { Source } from '../src/serve/reading.ts';
 import type { NetworkDirectory } from '../src/store/contract.ts';
+import { type Observers, runMember } from './member.ts';
 import type { Context } from './process.ts';
 import {
   etcdOptionsOf,
   memberSettingsOf,
   openHost,
-  openMonitor,
   openStore,
   reconcileIntervalOf,
 } from './wire.ts';
@@ -22,30 +24,63 @@ export function namesSeveral(options: Options): boolean {
   return options.networks.length > 0 || options['watch-networks'];
 }
 
-export function healthsOf(options: Options): Healths {
-  const seconds = reconcileIntervalOf(options);
-  return createHealths(() => createHealth(seconds, () => performance.now()));
+/** All networks of a process. */
+export interface Networks {
+  readonly healths: Healths;
+  /** Those that are taken part in now, for who measures them. */
+  sources(): readonly Source[];
+  /**
+   * Until the context's signal aborts.
+   * @param changed is told that a health may say something else now
+   */
+  run(context: Context, changed: () => void): Promise<void>;
 }
 
-/** Until the context's signal aborts. */
-export async function runSeveral(context: Context, healths: Healths): Promise<void> {
-  const { options, signal, emit } = context;
-  const reconcileIntervalSeconds = reconcileIntervalOf(options);
-  const directory = options['watch-networks'] ? await openDirectory(context) : null;
-  await runNetworks(
-    {
-      healths,
-      signal,
-      emit,
-      directory,
-      now: Date.now,
-      member: (network, membership) => takePart(context, network, membership),
-      joined: () => networksIn(resolve(options['state-dir']), resolve(options['subnet-dir'])),
-      leave: (network, until) => leave(context, network, until),
+export function openNetworks(options: Options): Networks {
+  const seconds = reconcileIntervalOf(options);
+  const elapsed = () => performance.now();
+  const healths = createHealths(() => createHealth(seconds, elapsed));
+  /** What one has counted is kept while it fails and begins again. */
+  const sources = new Map<string, Source & Observed>();
+  const observe = (network: string, health: Health) => {
+    const tally = sources.get(network)?.tally ?? createTally(elapsed);
+    const observed = { network, health, tally };
+    sources.set(network, observed);
+    return observed;
+  };
+  return {
+    healths,
+    sources: () => [...sources.values()],
+    async run(context, changed) {
+      const { signal, emit } = context;
+      const directory = options['watch-networks'] ? await openDirectory(context) : null;
+      await runNetworks(
+        {
+          healths,
+          signal,
+          directory,
+          now: Date.now,
+          emit(event) {
+            emit(event);
+            changed();
+          },
+          member: (network, membership) => {
+            const observed = observe(network, membership.health);
+            return takePart(context, network, membership, { ...observed, changed });
+          },
+          joined: () => networksIn(resolve(options['state-dir']), resolve(options['subnet-dir'])),
+          leave(network, until) {
+            sources.delete(network);
+            return leave(context, network, until);
+          },
+        },
+        { networks: options.networks, intervalMs: seconds * 1000 },
+      );
     },
-    { networks: options.networks, intervalMs: reconcileIntervalSeconds * 1000 },
-  );
+  };
 }
+
+type Observed = Pick<Observers, 'health' | 'tally'>;
 
 async function openDirectory({ options, defer }: Context): Promise<NetworkDirectory> {
   const directory = await openNamedDirectory(options);
@@ -67,16 +102,18 @@ async function openNamedDirectory({ store, ...options }: Options): Promise<Netwo
 async function takePart(
   context: Context,
   network: string,
-  { health, signal, emit }: Membership,
+  { signal, emit }: Membership,
+  observers: Observers,
 ): Promise<void> {
   await withOwn(context, network, signal, async (own) => {
     const reconcileIntervalSeconds = reconcileIntervalOf(own.options);
-    const host = await openHost(own);
-    const watchHost = await openMonitor(own);
     const settings = memberSettingsOf(own.options);
-    await run(
-      { ...host, watchHost, health, emit, openStore: () => openStore(own) },
-      { ...settings, policy: { ...settings.policy, apart: true }, reconcileIntervalSeconds },
+    const policy = { ...settings.policy, apart: true };
+    const tell = (event: unknown) => emit(event as WatchEvent);
+    await runMember(
+      { ...own, emit: tell },
+      { ...settings, policy, reconcileIntervalSeconds },
+      observers,
     );
   });
 }

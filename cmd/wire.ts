@@ -163,7 +163,7 @@ function hookOf({ network, 'on-subnet-change': command }: Options): SubnetHook |
 export async function openHealthServer(
   { options, defer }: Context,
   health: { alive(): Verdict; ready(): Verdict },
-  sources: readonly Source[],
+  sources: () => readonly Source[],
 ): Promise<void> {
   const [address, port] = [options['healthz-ip'], options['healthz-port']];
   if (port === 0) return;

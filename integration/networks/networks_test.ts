@@ -128,6 +128,10 @@ describe('networks that fail, come and go', { skip, concurrency: 1 }, () => {
       /^red: .*JSON.*; blue: member with 10\.11\..*; green: .*no network/,
     );
 
+    const { stdout: metrics } = await a.exec(['curl', '-sS', 'http://127.0.0.1:8999/metrics']);
+    assert.match(metrics, /^tartan_ready\{network="blue"\} 1$/m);
+    assert.match(metrics, /^tartan_ready\{network="red"\} 0$/m);
+
     await initNetwork(a, 'green', GREEN);
     const red = { Network: '10.13.0.0/16', Backend: { Type: 'vxlan', VNI: 3 } };
     await initNetwork(a, 'red', red, '--force');

@@ -17,8 +17,8 @@ export interface ProcessFigures {
 }
 
 export interface MetricsOptions {
-  /** Networks of this process, each with a name of its own. */
-  readonly sources: readonly Source[];
+  /** Networks of this process as they are now, each with a name of its own. */
+  sources(): readonly Source[];
   readonly version: string;
   readonly node: string;
   readProcess(): ProcessFigures;
@@ -32,14 +32,14 @@ export interface MetricsOptions {
  */
 export function createMetrics(options: MetricsOptions): () => Promise<Page> {
   const { sources, elapsed } = options;
-  const failures = new Map(sources.map(({ network }) => [network, 0]));
+  const failures = new Map<string, number>();
   let readings: readonly Reading[] = [];
   const registry = new Registry();
   for (const row of [...ROWS, failureRow(failures)]) register(registry, row, () => readings);
   registerProcess(registry, options);
 
   const make = async (): Promise<Page> => {
-    readings = await Promise.all(sources.map(read));
+    readings = await Promise.all(sources().map(read));
     for (const { network, failures: some } of readings)
       failures.set(network, (failures.get(network) ?? 0) + some.length);
     const text = (await registry.metrics()) + (await peerTrafficText(readings));

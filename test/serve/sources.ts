@@ -53,7 +53,13 @@ export function optionsOf(
   elapsed: () => number = () => performance.now(),
 ): MetricsOptions {
   const figures = { cpuSeconds: 1.25, residentBytes: 2048, startedAtSeconds: 1000 };
-  return { sources, version: '0.1.0', node: '24.0.0', readProcess: () => figures, elapsed };
+  return {
+    sources: () => sources,
+    version: '0.1.0',
+    node: '24.0.0',
+    readProcess: () => figures,
+    elapsed,
+  };
 }
 
 /** The values by series, as Prometheus reads them; those that have the prefix. */
