@@ -2,7 +2,7 @@
 # Brings a fresh Debian 12 with Node 20 and npm to where tartan can be built, tested and shown.
 # Does nothing, quickly, where nothing is missing.
 #
-#   scripts/setup.sh [packages] [modules] [bpf] [promtool] [vm]     all but the last when none is named
+#   scripts/setup.sh [packages] [modules] [bpf] [promtool] [vm]     the first three when none is named
 #
 # vm is another kernel to test on, and the emulator for it.
 set -euo pipefail
@@ -92,8 +92,8 @@ setup_promtool() {
   rm -rf build/tools/new
   mkdir -p build/tools/new
   folder=$(cd build/tools/new && pwd)
-  (cd "$folder" && apt-get download -q prometheus) || {
-    [ "$(id -u)" = 0 ] && apt-get update -q && (cd "$folder" && apt-get download -q prometheus)
+  (cd "$folder" && apt-get download -q -o APT::Sandbox::User=root prometheus) || {
+    [ "$(id -u)" = 0 ] && apt-get update -q && (cd "$folder" && apt-get download -q -o APT::Sandbox::User=root prometheus)
   } || fail "the package prometheus cannot be fetched" "is there a network? then, as root: apt-get update"
   dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb | tar -x -C "$folder" ./usr/bin/promtool ||
     fail "there is no promtool in the package prometheus" "put promtool of Prometheus 2.42 or newer into PATH"
@@ -108,5 +108,5 @@ setup_vm() {
   scripts/vm/kernel.sh
 }
 
-[ $# -gt 0 ] || set -- packages modules bpf promtool
+[ $# -gt 0 ] || set -- packages modules bpf
 for part in "$@"; do "setup_$part"; done

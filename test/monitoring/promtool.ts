@@ -10,7 +10,7 @@ const PROMTOOL = existsSync(OURS) ? OURS : 'promtool';
 
 /** For `{ skip }`: false, or that there is none. */
 export const NO_PROMTOOL: string | false =
-  spawnSync(PROMTOOL, ['--version']).error !== undefined && 'needs promtool: make setup';
+  spawnSync(PROMTOOL, ['--version']).error !== undefined && 'needs promtool: make promtool';
 
 /** What it has to say; status 3 is what it would name otherwise. */
 export function promtool(
