@@ -75,7 +75,10 @@ ok: ## format, types, walls between rooms, unit tests: about a minute, no root
 	@echo '== dependency-cruiser' && node_modules/.bin/depcruise --config .dependency-cruiser.cjs cmd src lab bench chaos scripts test integration
 	@scripts/test.sh unit test
 
-test: setup ok tools vm-kernel ## everything: ok, integration tests in namespaces, and those on another kernel (root)
+promtool:
+	@scripts/setup.sh promtool
+
+test: setup promtool ok tools vm-kernel ## everything: ok, integration tests in namespaces, and those on another kernel (root)
 	@scripts/test.sh integration integration
 	@$(MAKE) --no-print-directory test-kernel
 
@@ -105,4 +108,4 @@ fmt: ## format and fix what can be fixed
 gen: bpf ## regenerate src/bpf/layouts.gen.ts from the objects' BTF
 	@$(NODE) scripts/gen_layouts.ts
 
-.PHONY: help setup bpf tools demo lab lab-shell lab-down vm vm-kernel ok test test-kernel model chaos fuzz bench fmt gen
+.PHONY: help setup promtool bpf tools demo lab lab-shell lab-down vm vm-kernel ok test test-kernel model chaos fuzz bench fmt gen

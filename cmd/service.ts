@@ -1,5 +1,5 @@
 /** Between `run` and the service manager that has started it. */
-import type { Health } from '../src/agent/health.ts';
+import type { Verdict } from '../src/agent/health.ts';
 import type { Log } from '../src/agent/log.ts';
 import { messageOf } from '../src/errors.ts';
 import { serviceManagerOf } from '../src/sys/service_manager.ts';
@@ -14,7 +14,10 @@ export interface Service extends Disposable {
 const PINGS = 2;
 
 /** Ready is told once, and only when packets can flow; the watchdog hears nothing while a look at the kernel is overdue. */
-export function tellServiceManager(health: Health, log: Log): Service {
+export function tellServiceManager(
+  health: { alive(): Verdict; ready(): Verdict },
+  log: Log,
+): Service {
   const manager = serviceManagerOf(process.env, process.pid);
   // What this process starts is not to speak for it.
   delete process.env.NOTIFY_SOCKET;

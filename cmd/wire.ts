@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { EndpointWorld } from '../src/agent/endpoint_sync.ts';
-import type { Health } from '../src/agent/health.ts';
+import type { Verdict } from '../src/agent/health.ts';
 import { interruptible } from '../src/agent/interrupt.ts';
 import { requireCapabilities } from '../src/agent/privilege.ts';
 import { networkNamespaceInode } from '../src/agent/state_file.ts';
@@ -17,7 +17,9 @@ import {
 import type { Options } from '../src/cli/options.ts';
 import { TartanError } from '../src/errors.ts';
 import type { Kernel, WatchHost } from '../src/kernel/contract.ts';
+import type { Source } from '../src/serve/reading.ts';
 import type { LeaseStore } from '../src/store/contract.ts';
+import type { EtcdStoreOptions } from '../src/store/etcd_options.ts';
 import type { TlsPaths } from '../src/store/tls_files.ts';
 import type { Context } from './process.ts';
 
@@ -90,6 +92,10 @@ export async function openEtcd(
   prefix: string = options['etcd-prefix'],
 ): Promise<LeaseStore> {
   const { openEtcdStore } = await import('../src/store/etcd.ts');
+  return openEtcdStore({ ...etcdOptionsOf(options), prefix });
+}
+
+export function etcdOptionsOf(options: Options): EtcdStoreOptions {
   const given = withoutNulls({
     cafile: options['etcd-cafile'],
     certfile: options['etcd-certfile'],
@@ -98,7 +104,7 @@ export async function openEtcd(
     password: options['etcd-password'],
   });
   const endpoints = options['etcd-endpoints'] ?? ETCD_ENDPOINTS;
-  return openEtcdStore({ endpoints, prefix, ...given });
+  return { endpoints, prefix: options['etcd-prefix'], ...given };
 }
 
 /** Opens the kernel, if this process may change it. */
@@ -166,11 +172,15 @@ export function memberSettingsOf(options: Options): MemberSettings {
       publicIp: options['public-ip'],
     },
     attach: { by: options.attach, force: options.force },
-    masquerades: options['ip-masq'],
-    forwards: options['iptables-forward-rules'],
+    policy: {
+      masquerades: options['ip-masq'],
+      forwards: options['iptables-forward-rules'],
+      blackholes: options['ip-blackhole-route'],
+      apart: false,
+    },
     renewMarginSeconds: options['subnet-lease-renew-margin'] * 60,
     dataplane: options.dataplane,
-    onSubnetChange: hookOf(options['on-subnet-change']),
+    onSubnetChange: hookOf(options),
   };
 }
 
@@ -180,19 +190,30 @@ export function reconcileIntervalOf(options: Options): number {
   return rules === null || !options['iptables-forward-rules'] ? every : Math.min(every, rules);
 }
 
-function hookOf(command: string | null): SubnetHook | null {
+function hookOf({ network, 'on-subnet-change': command }: Options): SubnetHook | null {
   if (command === null) return null;
-  return { command, environment: process.env, limitSeconds: HOOK_LIMIT_SECONDS };
+  const environment = { ...process.env, TARTAN_NETWORK: network };
+  return { command, environment, limitSeconds: HOOK_LIMIT_SECONDS };
 }
 
-/** Answers probes until the command ends, if a port is named for it. */
-export async function openHealthServer({ options, defer }: Context, health: Health): Promise<void> {
+/** Answers probes and Prometheus until the command ends, if a port is named for it. */
+export async function openHealthServer(
+  { options, defer }: Context,
+  health: { alive(): Verdict; ready(): Verdict },
+  sources: () => readonly Source[],
+): Promise<void> {
   const [address, port] = [options['healthz-ip'], options['healthz-port']];
   if (port === 0) return;
-  const { serveHealth } = await import('../src/serve/health.ts');
-  defer(
-    await serveHealth({ address, port }, { '/healthz': health.alive, '/readyz': health.ready }),
-  );
+  const [{ serveHealth }, { openMetrics }] = await Promise.all([
+    import('../src/serve/health.ts'),
+    import('./metrics.ts'),
+  ]);
+  const probes = {
+    '/healthz': health.alive,
+    '/readyz': health.ready,
+    '/metrics': await openMetrics(sources),
+  } as const;
+  defer(await serveHealth({ address, port }, probes));
 }
 
 /** Where news of the host come from, until the context's signal aborts. */

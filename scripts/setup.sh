@@ -2,7 +2,7 @@
 # Brings a fresh Debian 12 with Node 20 and npm to where tartan can be built, tested and shown.
 # Does nothing, quickly, where nothing is missing.
 #
-#   scripts/setup.sh [packages] [modules] [bpf] [vm]     the first three when none is named
+#   scripts/setup.sh [packages] [modules] [bpf] [promtool] [vm]     the first three when none is named
 #
 # vm is another kernel to test on, and the emulator for it.
 set -euo pipefail
@@ -79,6 +79,26 @@ setup_modules() {
 setup_bpf() {
   command -v clang >/dev/null || fail "clang is missing: the BPF programs cannot be built" "make setup, as root"
   make --no-print-directory bpf
+}
+
+# Tests of metrics and rules: one program of Debian's package. Installed, that would bring a server with its service and
+# its user, and half a dozen packages of web pages.
+setup_promtool() {
+  local tool=build/tools/promtool folder
+  [ ! -x $tool ] || return 0
+  command -v promtool >/dev/null && return 0
+  command -v apt-get >/dev/null || fail "this is no Debian" "put promtool of Prometheus 2.42 or newer into PATH"
+  say "fetching promtool"
+  rm -rf build/tools/new
+  mkdir -p build/tools/new
+  folder=$(cd build/tools/new && pwd)
+  (cd "$folder" && apt-get download -q -o APT::Sandbox::User=root prometheus) || {
+    [ "$(id -u)" = 0 ] && apt-get update -q && (cd "$folder" && apt-get download -q -o APT::Sandbox::User=root prometheus)
+  } || fail "the package prometheus cannot be fetched" "is there a network? then, as root: apt-get update"
+  dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb | tar -x -C "$folder" ./usr/bin/promtool ||
+    fail "there is no promtool in the package prometheus" "put promtool of Prometheus 2.42 or newer into PATH"
+  mv "$folder/usr/bin/promtool" $tool
+  rm -r "$folder"
 }
 
 setup_vm() {

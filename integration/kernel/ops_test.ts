@@ -175,6 +175,20 @@ describe('every op', { skip }, () => {
     await follow({ ...wish, links: [{ name: 'flannel0', kind: 'tun', mtu: 1472, up: true }] });
   });
 
+  it('to a blackhole behind the own subnet, to that of another, and to none', async () => {
+    const desired = desiredOf(lab.host('a'));
+    const hole = (destination: string) => ({
+      ...desired,
+      routes: [
+        ...desired.routes,
+        { destination, via: '', device: '', onlink: true, blackhole: true } as const,
+      ],
+    });
+    await follow(hole('10.5.52.0/24'));
+    await follow(hole('10.5.53.0/24'));
+    await follow(desired);
+  });
+
   it('to routes by the underlay, and to others', async () => {
     const { address, device } = lab.host('a');
     const near = address.replace(/\d+$/, '');

@@ -184,6 +184,7 @@ describe('what is read of the kernel', { skip: missing() }, () => {
         metric: route.metric || undefined,
         hasTos: route.tos !== 0,
         isUnicast: route.isUnicast,
+        isBlackhole: route.isBlackhole,
         onlink: route.onlink,
         hops: route.nextHopIndexes.map((index) => names.get(index)),
       };
@@ -198,6 +199,7 @@ describe('what is read of the kernel', { skip: missing() }, () => {
         metric: route.metric,
         hasTos: route.tos !== undefined,
         isUnicast: route.type === 'unicast',
+        isBlackhole: route.type === 'blackhole',
         onlink: route.flags.includes('onlink'),
         hops: (route.nexthops ?? []).map(({ dev }) => dev),
       })),

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunResult } from '../../lab/process.ts';
-import { requestsOf, runFaulty, stepsOf } from './faults.ts';
+import { waitFor } from '../../lab/ready.ts';
+import { requestsOf, runFaulty, startFaulty, stepsOf } from './faults.ts';
 import { createSingles, type Singles } from './singles.ts';
 import { join, lacks, teardown } from './support.ts';
 
@@ -108,6 +109,24 @@ describe('a command that is killed', () => {
       });
     });
   }
+
+  it('run by SIGTERM, in front of each step of its join: ends with 0 in good time, and is healed', async () => {
+    const steps = await stepsOf(singles.first, 'join');
+    await teardown(singles.first);
+    await singles.each(steps, async (single, { number, name }) => {
+      const at = `SIGTERM before step ${number}, ${name}`;
+      const running = startFaulty(single.host, 'run', 'SIGTERM before', number);
+      let code: number | null = null;
+      running.ended.then((result) => {
+        code = result.code;
+      });
+      await waitFor(`${at}: it has ended`, () => code !== null);
+      assert.equal(code, 0, `${at}: ${running.stderr()}`);
+      await single.assertHealed(at);
+      await single.host.tartan(['teardown']);
+      await single.assertGone(at);
+    });
+  });
 });
 
 describe('a command that is killed while it writes to etcd', {

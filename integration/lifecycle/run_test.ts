@@ -102,8 +102,8 @@ describe('run', { skip: NO_ETCD, concurrency: 1 }, () => {
 
   it('refuses what is not built, a port that is taken, and an address of another host', async () => {
     const usage = { exit: 2, code: 'USAGE', hint: /./ } as const;
-    await assertRefuses(a, ['run', '--ip-blackhole-route'], {
-      ...{ ...usage, message: /--ip-blackhole-route is not built/ },
+    await assertRefuses(a, ['run', '--net-config-path', '/etc/net.json'], {
+      ...{ ...usage, message: /--net-config-path is of kube-subnet-mgr/ },
     });
     await assertRefuses(
       a,

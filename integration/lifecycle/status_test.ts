@@ -3,6 +3,8 @@ import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Host } from '../../lab/host.ts';
 import { createLab, type Lab } from '../../lab/lab.ts';
+import { waitFor } from '../../lab/ready.ts';
+import { TARTAN } from '../../lab/tartan.ts';
 import { ping } from '../../lab/traffic.ts';
 import type { StatusReport } from '../../src/agent/status.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -89,6 +91,37 @@ describe('status', { concurrency: 1 }, () => {
       assert.deepEqual([traffic?.sentPackets, traffic?.receivedPackets], [1, 1]);
       assert.equal(traffic?.sentBytes, traffic?.receivedBytes);
       assert((report.counters?.drop_no_peer ?? 0) > 0, JSON.stringify(report.counters));
+    });
+
+    it('--watch looks on until a signal, through a teardown and a join', async () => {
+      const argv = ['status', '--watch', '--json', '--interval', '1'];
+      await using running = a.startTartan(argv, {});
+      const lines = () => running.stdout().split('\n').slice(0, -1);
+      const shows = (what: RegExp) =>
+        waitFor(`${what}`, () => lines().some((one) => what.test(one)));
+      await shows(/"healthy":true/);
+      await teardown(a);
+      await shows(/"code":"LEASE_LOST"/);
+      await join(a);
+      const before = lines().length;
+      await waitFor('it is healthy again', () =>
+        lines()
+          .slice(before)
+          .some((one) => one.includes('"healthy":true')),
+      );
+      const { code, stderr } = await running.stop();
+      assert.deepEqual([code, stderr], [0, '']);
+    });
+
+    it('--watch draws over what was there on a terminal, and ends with it', async () => {
+      const command = `${TARTAN} status -w --interval 1`;
+      // A terminal of its own, with a size.
+      const argv = ['script', '-qec', `stty rows 30 cols 100; ${command}`, '/dev/null'] as const;
+      await using running = a.start([...argv]);
+      await waitFor('a second screen', () => running.stdout().split('\x1b[H').length > 2);
+      const [, first = ''] = running.stdout().split('\x1b[H');
+      assert.match(first, /PEER .*SENT\/S/);
+      assert(!first.split('\n').some((line) => line.length > 110), first);
     });
 
     it('names each difference, and join mends them', async () => {

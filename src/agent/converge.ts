@@ -21,16 +21,32 @@ export interface Converger {
   converge(desired: DesiredState): Promise<readonly Op[]>;
   /** Makes the next call read the kernel again. */
   forget(): void;
+  /** How the kernel was found last, also where that is no longer known for sure. */
+  last(): LastLook;
+}
+
+export interface LastLook {
+  /** With the steps that were taken since, as far as they can be followed; null: it was never read. */
+  readonly seen: ObservedState | null;
+  /** Steps that were found missing, and are not taken yet. */
+  readonly differences: number;
 }
 
 export function createConverger(kernel: Kernel, signal: AbortSignal): Converger {
   let known: ObservedState | null = null;
+  let seen: ObservedState | null = null;
+  let differences = 0;
 
   const observe = async () => {
     known ??= await kernel.observe();
+    seen = known;
     return known;
   };
-  const plan = async (desired: DesiredState) => diff(desired, await observe());
+  const plan = async (desired: DesiredState) => {
+    const ops = diff(desired, await observe());
+    differences = ops.length;
+    return ops;
+  };
   const forget = () => {
     known = null;
   };
@@ -43,17 +59,19 @@ export function createConverger(kernel: Kernel, signal: AbortSignal): Converger 
       stopIfInterrupted(signal);
       try {
         await kernel.apply(op);
+        differences -= 1;
       } catch (error) {
         forget();
         if (!isOfRoutes(op)) throw error;
         refused ??= error;
       }
       known = known && advance(known, op);
+      seen = known ?? seen;
     }
     if (refused !== null) throw refused;
     return ops;
   };
-  return { observe, plan, converge, forget };
+  return { observe, plan, converge, forget, last: () => ({ seen, differences }) };
 }
 
 function isOfRoutes({ op }: Op): boolean {

@@ -17,9 +17,13 @@ export interface WatchEvent {
     | 'renewed'
     | 'lost'
     | 'acquired'
+    /** Of several networks: this host takes part in it no longer, as it is gone from the store. */
+    | 'left'
     /** Something was not as it should be in the kernel or on disk, and is again. */
     | 'reconciled'
     | 'error';
+  /** Which one, where there are several. */
+  readonly network?: string;
   readonly subnet?: string;
   readonly publicIp?: string;
   /** Of `acquired`: the subnet that this host had before, where that was another. */

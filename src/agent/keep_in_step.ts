@@ -15,6 +15,7 @@ import {
   takeNumbering,
   tellOfWriter,
 } from './member.ts';
+import { measured } from './member_figures.ts';
 import { rememberOwn, renewalIn, renewOwn } from './own_renewal.ts';
 import { createPace } from './pace.ts';
 import { relevanceOf } from './relevance.ts';
@@ -53,6 +54,7 @@ export async function keepInStep(
     onUnavailable: (message) => herald.outage(message),
   });
   const member: Member = { ...newcomer, following, inForce: following.table().leases };
+  world.attend?.(measured(member));
 
   const task = (name: string, work: (member: Member) => Promise<void>, nextAt: () => number) =>
     createTask({
@@ -120,7 +122,14 @@ export async function keepInStep(
   });
   const reconciliation = task(
     RECONCILIATION,
-    () => pace.look(look).finally(() => world.looked?.()),
+    () =>
+      pace.look(look).then(
+        () => world.looked?.(),
+        (error: unknown) => {
+          world.looked?.(error);
+          throw error;
+        },
+      ),
     () => now() + settings.reconcileIntervalSeconds * 1000,
   );
 

@@ -1,5 +1,4 @@
 /** What leaves or enters the overlay takes an address that its other end can answer: flannel's rules, in our nft table. */
-import type { Decision } from '../backend/contract.ts';
 import { formatPrefix, type Prefix } from '../net/prefix.ts';
 
 /** Of groups that several hosts take part in, RFC 5771. */
@@ -22,15 +21,4 @@ ip saddr ${overlay} masquerade fully-random
 ip daddr ${own} return
 ip daddr ${overlay} masquerade fully-random
 }`;
-}
-
-/** The same state, with such a chain. */
-export function withMasquerade<T extends Pick<Decision, 'filter'>>(
-  decision: T,
-  network: Prefix,
-  subnet: Prefix,
-): T {
-  const chain = masqueradeChain(network, subnet);
-  const { filter } = decision;
-  return { ...decision, filter: filter === null ? chain : `${filter}\n${chain}` };
 }

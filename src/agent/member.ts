@@ -1,4 +1,4 @@
-import type { Decision } from '../backend/contract.ts';
+import type { Decision, Mode } from '../backend/contract.ts';
 import type { Lease, LeaseAttributes } from '../lease/lease.ts';
 import { isOfHost, ownsLease } from '../lease/ownership.ts';
 import { type PeerChange, sameAttributes } from '../lease/peers.ts';
@@ -11,7 +11,7 @@ import type { Following } from './follow.ts';
 import { leaseLost } from './renewal.ts';
 import { announceSubnet, desiredState, rememberMember, settle } from './settle.ts';
 import type { SubnetChange } from './subnet_change.ts';
-import { offerOf, type Survey, survey, surveyNode } from './survey.ts';
+import { offerOf, type Survey, survey, surveyNode, surveyOthers } from './survey.ts';
 import type { WatchSettings, WatchWorld } from './world.ts';
 
 /** A host that takes part in the network, as `watch` keeps it. */
@@ -38,6 +38,8 @@ export interface Member {
   heard: boolean;
   /** Revision up to which it is known who wrote the lease. */
   considered: number;
+  /** How packets are carried, as it was decided last. */
+  mode: Mode;
   /** Runs the user's command when the subnet has become another. */
   readonly tellChange: (change: SubnetChange | null) => void;
   /** What the next renewal publishes. */
@@ -139,6 +141,7 @@ function desireNow(member: Member): Decision {
     if (!warnings.includes(warning)) world.log.warn(warning);
   }
   member.warnings = desired.warnings;
+  member.mode = desired.mode;
   for (const message of desired.failures ?? []) {
     if (!failures.includes(message)) herald.tell('error', { message });
   }
@@ -173,7 +176,7 @@ export async function reconcile(member: Member, name: string): Promise<void> {
   await pruneEndpoints(world, settings);
   const { config, node: earlier } = member.found;
   const node = await surveyNode(world, settings, converger, earlier.dataplane, config, earlier);
-  member.found = { ...member.found, node };
+  member.found = { ...member.found, node, others: await surveyOthers(settings) };
   // What was sent from an address that is gone is never answered.
   if (!sameInterface(node, earlier)) world.store.reconnect?.();
   const { found, own } = member;

@@ -10,7 +10,7 @@ import type { MemberSettings } from './world.ts';
 export async function surveyNetfilter(
   host: HostReader,
   { backend }: NetworkConfig,
-  { network, masquerades }: Pick<MemberSettings, 'network' | 'masquerades'>,
+  { network, policy: { masquerades } }: Pick<MemberSettings, 'network' | 'policy'>,
   earlier: Netfilter | null,
 ): Promise<Netfilter | null> {
   if (!wantsFastPath(backend)) return null;

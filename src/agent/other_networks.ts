@@ -1,5 +1,6 @@
 /** What networks of one host must not have in common. */
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { TartanError } from '../errors.ts';
 import { type BackendConfig, tunnelPort } from '../lease/config.ts';
 import { formatPrefix, type Prefix, parsePrefix, prefixesOverlap } from '../net/prefix.ts';
@@ -56,8 +57,35 @@ export async function requireOwnPort(
   }
 }
 
+/** The overlays of the host's other networks, in order. */
+export async function overlaysOfOthers({
+  stateDir,
+  network,
+}: Pick<Places, 'stateDir' | 'network'>): Promise<Prefix[]> {
+  const others = await readOthers(stateDir, network);
+  return others
+    .map(([, state]) => parsePrefix(state.network ?? state.subnet))
+    .sort((a, b) => a.address - b.address);
+}
+
+/** The host's networks whose subnet files are in a folder, as those of one process are that has several. */
+export async function networksIn(stateDir: string, subnetDir: string): Promise<string[]> {
+  const all = await readOthers(stateDir, null);
+  return all
+    .filter(([name, { subnetFile }]) => subnetFile === subnetFileIn(subnetDir, name))
+    .map(([name]) => name);
+}
+
+/** The subnet file of one of several networks, as flannel calls it. */
+export function subnetFileIn(subnetDir: string, network: string): string {
+  return join(subnetDir, `${network}.env`);
+}
+
 /** The states of the host's other networks; one that cannot be read says nothing. */
-async function readOthers(stateDir: string, network: string): Promise<[string, HostState][]> {
+async function readOthers(
+  stateDir: string,
+  network: string | null,
+): Promise<[string, HostState][]> {
   const names = await readdir(stateDir).catch(() => []);
   const others: [string, HostState][] = [];
   for (const name of names.filter((other) => other !== network)) {

@@ -27,7 +27,7 @@ export async function run(world: RunWorld, settings: WatchSettings): Promise<voi
   const tellTrouble = (message: string) => tell('error', { message });
   try {
     const store = await waitOut(() => world.openStore(), signal, tellTrouble);
-    const watchWorld: WatchWorld = { ...world, store, emit, looked: () => health.looked() };
+    const watchWorld: WatchWorld = { ...world, store, emit, looked: health.looked };
     const report = await waitOut(() => join(watchWorld, settings), signal, tellTrouble);
     const { subnet, publicIp } = report;
     tell('joined', { subnet, publicIp, message: describe(report) });

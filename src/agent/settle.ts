@@ -12,7 +12,7 @@ import { convergeOrFallBack } from './fall_back.ts';
 import { warnOfForwarding, warnOfUnreadable } from './forwarding.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import type { Log } from './log.ts';
-import { withMasquerade } from './masquerade.ts';
+import { rememberPolicy, withPolicy } from './policy.ts';
 import { leftFor, networkNamespaceInode, readState, statePath, writeState } from './state_file.ts';
 import type { SubnetChange } from './subnet_change.ts';
 import { leaseRequest, offerOf, type Survey } from './survey.ts';
@@ -27,15 +27,14 @@ function peersOf(leases: Iterable<Lease>, own: Lease): Lease[] {
 
 /** What the host is to look like with this lease and these others. */
 export function desiredState(found: Survey, own: Lease, leases: Iterable<Lease>): Decision {
-  const { backend, config, node, formerNetwork, masquerades, forwards } = found;
+  const { backend, config, node, formerNetwork, policy } = found;
   const peers = peersOf(leases, own);
-  const carried = backend.desired(config, node, own, peers);
-  const decision = masquerades ? withMasquerade(carried, config.network, own.subnet) : carried;
+  const decision = withPolicy(backend.desired(config, node, own, peers), found, own);
   const rivals = rivalsOf(own, peers).map(describeRival);
   const failures = [...(decision.failures ?? []), ...rivals];
   return {
     ...decision,
-    ...(forwards && { forward: formatPrefix(config.network) }),
+    ...(policy.forwards && { forward: formatPrefix(config.network) }),
     failures,
     ...(formerNetwork !== undefined && { formerNetwork }),
   };
@@ -82,7 +81,7 @@ export async function settle(
   warnOfRejected(world.log, snapshot.rejected);
   warnOfTakeover(world.log, acquired, request.remembered ?? null);
   await warnOfForwarding(world.host, found.node.interface.name, world.log);
-  if (found.forwards) {
+  if (found.policy.forwards) {
     warnOfUnreadable((await converger.observe()).forwardChains, world.log);
   }
   const warned = new Set<string>();
@@ -150,8 +149,7 @@ export async function rememberMember(
       before: before.map((self) => ({ ...self, subnet: formatPrefix(self.subnet) })),
     }),
     ...(left.length > 0 && { left }),
-    ...(settings.masquerades && { masquerades: true }),
-    ...(!settings.forwards && { leavesForward: true }),
+    ...rememberPolicy(settings.policy),
     bpffs: settings.bpffs,
     store: world.store.description,
     subnetFile: settings.subnetFile,
@@ -168,8 +166,8 @@ export function announceSubnet(
   return writeAtomically(subnetFile, formatSubnetEnv(subnetEnvOf(found, own, mtu)), 0o644);
 }
 
-function subnetEnvOf({ config, masquerades }: Survey, { subnet }: Lease, mtu: number): SubnetEnv {
-  return { network: config.network, subnet, mtu, ipMasq: masquerades };
+function subnetEnvOf({ config, policy }: Survey, { subnet }: Lease, mtu: number): SubnetEnv {
+  return { network: config.network, subnet, mtu, ipMasq: policy.masquerades };
 }
 
 function changeOf(former: Prefix | null, current: SubnetEnv): SubnetChange | null {

@@ -38,6 +38,10 @@ export interface HostState {
   readonly masquerades?: true;
   /** Whether it was told to leave chains that drop alone; absent: no. */
   readonly leavesForward?: true;
+  /** Whether it was asked for a blackhole route; absent: no. */
+  readonly blackholes?: true;
+  /** Whether it is kept apart from the host's other networks; absent: no. */
+  readonly apart?: true;
   readonly bpffs: string;
   /** The store's description, without secrets. */
   readonly store: string;

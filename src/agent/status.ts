@@ -13,6 +13,8 @@ import type { LeasePlan } from './acquire.ts';
 import { readIfPresent } from './atomic_file.ts';
 import { describeUnreadable } from './forwarding.ts';
 import { type Preview, preview } from './join.ts';
+import { attachedGeneration } from './member_figures.ts';
+import { policyAsJoined } from './policy.ts';
 import { requireJoined } from './renew.ts';
 import {
   type HostState,
@@ -99,18 +101,22 @@ export async function readStatus(
     differences: found?.ops ?? null,
     store: { name: state.store, reachable: asked.reachable },
     peers: peersOf(found, observed, traffic),
-    counters: traffic?.counters ?? null,
+    counters: traffic && withoutZeros(traffic.counters),
   };
 }
 
 /** The programs that are at work, if there are any. */
 async function trafficOf(
   { kernel }: StatusWorld,
-  { attachments, generations }: ObservedState,
+  observed: ObservedState,
 ): Promise<ProgramTraffic | null> {
-  const attached = attachments.map(({ generation }) => generation).find((name) => name !== null);
-  if (attached == null || generations.get(attached)?.flaw !== undefined) return null;
-  return kernel.readTraffic(attached);
+  const attached = attachedGeneration(observed);
+  return attached === null ? null : kernel.readTraffic(attached);
+}
+
+/** Those that are 0 say nothing to people. */
+function withoutZeros(counters: ProgramTraffic['counters']): ProgramTraffic['counters'] {
+  return Object.fromEntries(Object.entries(counters).filter(([, count]) => count > 0));
 }
 
 /**
@@ -137,8 +143,7 @@ function asJoined(
     },
     dataplane: dataplane === 'auto' ? carrier : dataplane,
     attach: attach.by === 'auto' ? { by, force: true } : attach,
-    masquerades: settings.masquerades || state.masquerades === true,
-    forwards: settings.forwards && state.leavesForward !== true,
+    policy: policyAsJoined(settings.policy, state),
   };
 }
 
@@ -234,7 +239,8 @@ function peersOf(
       for (const [subnet, { publicIp }] of peers) known.set(subnet, publicIp);
     }
     // With programs, routes lead to the device and not to peers.
-    if (generations.size === 0) for (const { destination } of routes) known.set(destination, null);
+    const toPeers = generations.size > 0 ? [] : routes.filter(({ blackhole }) => !blackhole);
+    for (const { destination } of toPeers) known.set(destination, null);
   }
   return Array.from(known, ([subnet, publicIp]) => ({
     subnet,

@@ -1,6 +1,6 @@
 import type { Backend, DataplaneChoice, Node, Offer } from '../backend/contract.ts';
 import { TartanError } from '../errors.ts';
-import type { HostReader } from '../kernel/contract.ts';
+import type { HostReader, NftWish } from '../kernel/contract.ts';
 import { type NetworkConfig, parseConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import type { FormerSelf, Remembered } from '../lease/ownership.ts';
@@ -16,10 +16,10 @@ import type { Converger } from './converge.ts';
 import { fallBackOf } from './dataplane.ts';
 import { surveyEndpointsOrWarn } from './endpoints.ts';
 import { surveyNetfilter } from './netfilter.ts';
-import { requireApart, requireOwnPort } from './other_networks.ts';
+import { overlaysOfOthers, requireApart, requireOwnPort } from './other_networks.ts';
 import { type HostState, type Identification, readState, statePath } from './state_file.ts';
 import { findUnderlay } from './underlay.ts';
-import type { MemberSettings, World } from './world.ts';
+import type { MemberSettings, Policy, World } from './world.ts';
 
 /** The network and this host, as they are found before anything is decided. */
 export interface Survey {
@@ -28,10 +28,9 @@ export interface Survey {
   readonly node: Node;
   /** The overlay of the last join, where that was another. */
   readonly formerNetwork?: string;
-  /** Whether what leaves or enters the overlay takes an address of this host. */
-  readonly masquerades: boolean;
-  /** Whether chains that would drop what is forwarded are told to accept the overlay. */
-  readonly forwards: boolean;
+  readonly policy: Policy;
+  /** The overlays that are to be kept apart from this one. */
+  readonly others: readonly Prefix[];
 }
 
 /** Reads the config, then the host. Changes nothing. */
@@ -52,14 +51,14 @@ export async function survey(
   const isOther = former !== undefined && former !== formatPrefix(config.network);
   const node = await surveyNode(world, settings, converger, chosen, config);
   await requireOwnPort(settings, config.backend, node.interface.name);
-  await requireMasquerade(world, settings, converger);
+  await requireNft(world, settings, converger);
   return requireKernelMode(world.kernel, converger, {
     config,
     backend,
     ...(isOther && { formerNetwork: former }),
     node,
-    masquerades: settings.masquerades,
-    forwards: settings.forwards,
+    policy: settings.policy,
+    others: await surveyOthers(settings),
   });
 }
 
@@ -87,6 +86,11 @@ export async function surveyNode(
     endpoints: await surveyEndpointsOrWarn(world, settings),
     netfilter: await surveyNetfilter(world.host, config, settings, earlier?.netfilter ?? null),
   };
+}
+
+/** The overlays that this network is to be kept apart from. */
+export async function surveyOthers({ policy, ...places }: MemberSettings): Promise<Prefix[]> {
+  return policy.apart ? overlaysOfOthers(places) : [];
 }
 
 /** In kernel mode nothing is attached, and the kernel may not be asked. */
@@ -117,14 +121,19 @@ function requireDataplane(
 }
 
 /** What stands already has been possible. @throws TartanError `MISSING` */
-async function requireMasquerade(
+async function requireNft(
   { kernel }: World,
-  { masquerades }: MemberSettings,
+  { policy }: MemberSettings,
   converger: Converger,
 ): Promise<void> {
-  if (!masquerades || (await converger.observe()).filter !== null) return;
-  const obstacle = await kernel.probeMasquerade();
-  if (obstacle !== null) throw obstacle;
+  const wishes: NftWish[] = [];
+  if (policy.masquerades) wishes.push('masquerade');
+  if (policy.apart) wishes.push('apart');
+  if (wishes.length === 0 || (await converger.observe()).filter !== null) return;
+  for (const wish of wishes) {
+    const obstacle = await kernel.probeNft(wish);
+    if (obstacle !== null) throw obstacle;
+  }
 }
 
 async function surveyRoutes(host: HostReader, { backend }: NetworkConfig): Promise<Node['routes']> {

@@ -75,6 +75,7 @@ async function start(world: WatchWorld, settings: WatchSettings, state: HostStat
       writing: false,
       heard: false,
       considered: 0,
+      mode: settled.desired.mode,
       tellChange,
       lost: false,
       resynced: false,

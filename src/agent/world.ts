@@ -5,6 +5,7 @@ import type { AttachChoice } from './attach_choice.ts';
 import type { Clocks } from './clocks.ts';
 import type { DataplaneOption } from './dataplane.ts';
 import type { WatchEvent } from './events.ts';
+import type { Measured } from './figures.ts';
 import type { LockFile } from './lock.ts';
 import type { Log } from './log.ts';
 import type { SubnetHook } from './subnet_change.ts';
@@ -35,15 +36,24 @@ export interface Places {
   readonly subnetFile: string;
 }
 
+/** What a host does with the overlay's packets, beside carrying them. */
+export interface Policy {
+  /** Whether what leaves or enters the overlay takes an address of this host. */
+  readonly masquerades: boolean;
+  /** Whether chains that would drop what is forwarded are told to accept the overlay. */
+  readonly forwards: boolean;
+  /** Whether what is for a pod of this host that is not there is dropped, rather than sent on. */
+  readonly blackholes: boolean;
+  /** Whether nothing is forwarded between the overlay and those of the host's other networks. */
+  readonly apart: boolean;
+}
+
 /** How a host takes part. */
 export interface MemberSettings extends Places {
   readonly underlay: UnderlayChoice;
   readonly attach: AttachChoice;
   readonly renewMarginSeconds: number;
-  /** Whether what leaves or enters the overlay takes an address of this host. */
-  readonly masquerades: boolean;
-  /** Whether chains that would drop what is forwarded are told to accept the overlay. */
-  readonly forwards: boolean;
+  readonly policy: Policy;
   readonly dataplane: DataplaneOption;
   readonly onSubnetChange: SubnetHook | null;
 }
@@ -55,6 +65,8 @@ export interface WatchSettings extends MemberSettings {
 export interface WatchWorld extends World {
   readonly watchHost: WatchHost;
   emit(event: WatchEvent): void;
-  /** Hears that a look at the kernel has come to its end, whatever it found. */
-  looked?(): void;
+  /** Hears that a look at the host has come to its end, and what has made it fail. */
+  looked?(failure?: unknown): void;
+  /** Hears of the member once it keeps in step, to measure it. */
+  attend?(member: Measured): void;
 }

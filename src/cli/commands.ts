@@ -74,7 +74,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
       "Joins and then watches, in one process, with flanneld's own options and variables. Waits for the store, its config and the underlay interface, however long they take. Prints one JSON event a line. Tells systemd that it is ready when packets can flow, and the watchdog that it is alive. Ends on a signal; the network goes on without it.",
     examples: [
       ['tartan run', 'in the foreground, with etcd on this machine'],
-      ['tartan run --iface eth1 --healthz-port 8080', 'with /healthz and /readyz'],
+      ['tartan run --iface eth1 --healthz-port 8080', 'with /healthz, /readyz and /metrics'],
       ['tartan run -iface=eth1 -v=1', "flags in flanneld's spelling"],
     ],
   },
@@ -94,10 +94,11 @@ export const COMMANDS: Readonly<Record<CommandName, CommandSpec>> = {
   status: {
     summary: 'show whether this host is as it should be, and its traffic',
     description:
-      'Shows the lease, what in the kernel is not as join would have it, the peers with their traffic, and what was dropped and why: a table, JSON with --json. Changes nothing, and takes no lock. Ends with 0 if there is no problem, else with 1. Works without the store as far as the kernel tells. Looks with the interface, PublicIP and dataplane of the last join, unless others are given.',
+      'Shows the lease, what in the kernel is not as join would have it, the peers with their traffic, and what was dropped and why: a table, JSON with --json. Changes nothing, and takes no lock. Ends with 0 if there is no problem, else with 1; with --watch on a signal, with 0. Works without the store as far as the kernel tells. Looks with the interface, PublicIP and dataplane of the last join, unless others are given.',
     examples: [
       ['tartan status', 'for people'],
       ['tartan status >/dev/null || tartan join', 'as a health check'],
+      ['tartan status --watch', 'a live screen'],
       ['tartan status --json | jq .differences', 'what join would do'],
       [`tartan status --json | jq '.peers[] | {subnet, traffic}'`, 'traffic by peer'],
     ],

@@ -4,14 +4,8 @@ import type { Environment } from './option_spec.ts';
 import { OPTIONS, type OptionName, variableOf } from './options.ts';
 import { isFalse, isTrue } from './values.ts';
 
-const LATER = 'is not built yet';
-
 /** flanneld's own, and why `run` does not take them. Given as false or empty, nothing is asked for. */
 const NOT_BUILT: Readonly<Record<string, string>> = {
-  'ip-blackhole-route': LATER,
-  networks: `${LATER}: start one with --network for each`,
-  'watch-networks': `${LATER}: start one with --network for each`,
-  'subnet-dir': `${LATER}: give --subnet-file`,
   'kube-subnet-mgr': 'is not for tartan, which keeps leases in etcd or a file',
   'kube-api-url': 'is of kube-subnet-mgr, which is not for tartan',
   'kubeconfig-file': 'is of kube-subnet-mgr, which is not for tartan',

@@ -21,6 +21,7 @@ import {
   localIpv4,
   logLevel,
   networkName,
+  networkNames,
   pattern,
   text,
   toggle,
@@ -38,6 +39,24 @@ export const OPTIONS = {
     initial: DEFAULT_NETWORK,
     help: 'which network of this host, if it has several; each has its own store or prefix, VNI and subnet file',
     commands: JOINED,
+  },
+  networks: {
+    value: networkNames('<names>'),
+    initial: [],
+    help: 'networks to take part in, with commas between them; the config of each lies under its name: --etcd-prefix/name, or name.db in the folder that --store names',
+    commands: ['run'],
+  },
+  'watch-networks': {
+    value: toggle(),
+    initial: false,
+    help: 'take part in every network that there is, or of --networks, as they come and go',
+    commands: ['run'],
+  },
+  'subnet-dir': {
+    value: text('<path>'),
+    initial: '/run/flannel/networks',
+    help: 'folder for the subnet file of each of --networks, such as blue.env',
+    commands: ['run'],
   },
   iface: {
     value: list('<name|ip>'),
@@ -80,7 +99,7 @@ export const OPTIONS = {
   'on-subnet-change': {
     value: text('<command>'),
     initial: null,
-    help: "shell command to run when this host's subnet has become another, with TARTAN_OLD_SUBNET, TARTAN_NEW_SUBNET and what is in subnet.env; ended after 30 s",
+    help: "shell command to run when this host's subnet has become another, with TARTAN_NETWORK, TARTAN_OLD_SUBNET, TARTAN_NEW_SUBNET and what is in subnet.env; ended after 30 s",
     commands: NODE,
   },
   'reconcile-interval': {
@@ -119,6 +138,12 @@ export const OPTIONS = {
     help: "accept the network's packets in chains of iptables that would drop what the host forwards: FORWARD, DOCKER-USER",
     commands: LOOKING,
   },
+  'ip-blackhole-route': {
+    value: toggle(),
+    initial: false,
+    help: 'drop what is for pods of this host that are not there, by a blackhole route to the own subnet',
+    commands: LOOKING,
+  },
   'iptables-resync': {
     value: integer('<seconds>', 1, 86_400),
     initial: null,
@@ -140,13 +165,13 @@ export const OPTIONS = {
   'healthz-ip': {
     value: localIpv4('<ip>'),
     initial: '0.0.0.0',
-    help: 'own address at which /healthz and /readyz are answered',
+    help: 'own address at which /healthz, /readyz and /metrics are answered',
     commands: ['run'],
   },
   'healthz-port': {
     value: integer('<port>', 0, 65_535),
     initial: 0,
-    help: 'TCP port at which /healthz and /readyz are answered; 0: none',
+    help: 'TCP port at which /healthz, /readyz and /metrics (for Prometheus) are answered; 0: none',
     commands: ['run'],
   },
   'keep-lease': {
@@ -160,6 +185,19 @@ export const OPTIONS = {
     initial: false,
     help: 'print what would be done as JSON and change nothing',
     commands: ['init-config', 'join', 'teardown'],
+  },
+  watch: {
+    value: toggle(),
+    initial: false,
+    help: 'look again and again until a signal: on a terminal a live screen, with rates; with --json a line for each look',
+    commands: ['status'],
+    short: '-w',
+  },
+  interval: {
+    value: integer('<seconds>', 1, 3600),
+    initial: 2,
+    help: 'seconds between two looks of --watch',
+    commands: ['status'],
   },
   ...SERVE_OPTIONS,
   ...DOCKER_OPTIONS,

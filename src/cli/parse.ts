@@ -105,6 +105,7 @@ function refuseContradictions(options: Options): void {
       'Leave out --remote where the store is offered, and --listen where it is used (or the variable).',
     );
   }
+  refuseOfOneNetwork(options);
   if (stores.length > 1) {
     throw new TartanError(
       'USAGE',
@@ -119,6 +120,40 @@ function refuseContradictions(options: Options): void {
       'USAGE',
       `--${cert} and --${key} belong together, and only one of them is given`,
       'Give both or none.',
+    );
+  }
+}
+
+/** What names the one network of a process that has several. */
+function refuseOfOneNetwork(options: Options): void {
+  if (options.networks.length === 0 && !options['watch-networks']) return;
+  if (options.listen !== null) {
+    throw new TartanError(
+      'USAGE',
+      `--listen ${options.listen} takes part in no network, and --networks or --watch-networks in several`,
+      'Leave one of them out (or its variable): a server offers every network under --etcd-prefix.',
+    );
+  }
+  if (options['watch-networks'] && options.remote !== null) {
+    throw new TartanError(
+      'USAGE',
+      `--watch-networks cannot be had from --remote ${options.remote.replace(/^.*@/, '…@')}, which lists no networks`,
+      'Name them with --networks.',
+    );
+  }
+  const { initial } = specOf('subnet-file');
+  if (options['subnet-file'] !== initial) {
+    throw new TartanError(
+      'USAGE',
+      `--subnet-file ${options['subnet-file']} is one file, and there may be several networks`,
+      'Leave it out (or its variable), and give a folder for them as --subnet-dir.',
+    );
+  }
+  if (options.network !== specOf('network').initial) {
+    throw new TartanError(
+      'USAGE',
+      `--network ${options.network} is one, and --networks or --watch-networks are several`,
+      'Leave one of them out (or its variable).',
     );
   }
 }

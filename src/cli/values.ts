@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { readPattern } from '../agent/pattern.ts';
 import { TartanError } from '../errors.ts';
+import { isNetworkName } from '../lease/network_name.ts';
 
 /** How the text of a flag or a variable becomes a value. */
 export interface Value<T> {
@@ -31,13 +32,34 @@ export function text(placeholder: string): Value<string> {
 /** A network's name: it becomes that of folders, also on a BPF file system, which takes no dots. */
 export function networkName(placeholder: string): Value<string> {
   return single(placeholder, (given) => {
-    if (/^[A-Za-z0-9_-]{1,32}$/.test(given)) return given;
-    throw new TartanError(
-      'USAGE',
-      `"${given}" cannot be a network's name`,
-      'Give 1 to 32 letters, digits, - and _.',
-    );
+    if (isNetworkName(given)) return given;
+    throw wrongName(given);
   });
+}
+
+/** Names of networks, each once. */
+export function networkNames(placeholder: string): Value<readonly string[]> {
+  const names = list(placeholder);
+  return {
+    ...names,
+    read(texts) {
+      const given = names.read(texts);
+      for (const [at, name] of given.entries()) {
+        if (!isNetworkName(name)) throw wrongName(name);
+        if (given.indexOf(name) === at) continue;
+        throw new TartanError('USAGE', `"${name}" is named twice`, 'Name each network once.');
+      }
+      return given;
+    },
+  };
+}
+
+function wrongName(given: string): TartanError {
+  return new TartanError(
+    'USAGE',
+    `"${given}" cannot be a network's name`,
+    'Give 1 to 32 letters, digits, - and _, and neither config nor subnets.',
+  );
 }
 
 /** A name that a shell takes for a variable. */

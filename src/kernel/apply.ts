@@ -28,6 +28,9 @@ import { removeFdb, removeNeighbors, writeFdb, writeNeighbors } from './neighbor
 import { ROUTE_PROTOCOL } from './observe.ts';
 import { tunePair } from './pair.ts';
 
+/** Lower ones win: that of the bridge that pods are on is 0. */
+const BLACKHOLE_METRIC = 4_294_967_294;
+
 export interface Site {
   readonly network: string;
   readonly bpffs: string;
@@ -148,7 +151,10 @@ function formatAddress({ device, address }: Address): string {
 }
 
 /** Ours by its protocol however far the line comes: who writes a batch may be killed in the middle of it. */
-function formatRoute({ destination, via, device, onlink }: Route): string {
+function formatRoute({ destination, via, device, onlink, blackhole }: Route): string {
+  if (blackhole) {
+    return `blackhole ${destination} proto ${ROUTE_PROTOCOL} metric ${BLACKHOLE_METRIC}`;
+  }
   const way = via === '' ? `dev ${device}` : `via ${via} dev ${device}${onlink ? ' onlink' : ''}`;
   return `${destination} proto ${ROUTE_PROTOCOL} ${way}`;
 }

@@ -18,14 +18,14 @@ export interface Kernel {
   probeFou(fou: FouPort): Promise<TartanError | null>;
   /** Why there can be no TUN here, which user mode takes; null: there can. May have the kernel load its module. */
   probeTun(): Promise<TartanError | null>;
-  /** Why the host cannot masquerade; null: it can. May have the kernel load modules, and changes nothing else. */
-  probeMasquerade(): Promise<TartanError | null>;
+  /** Why the host's nftables cannot do it; null: they can. May have the kernel load modules, and changes nothing else. */
+  probeNft(wish: NftWish): Promise<TartanError | null>;
   /**
    * How programs can be attached here. Reads only.
    * @param xdpOn an interface, if XDP on it is of interest
    */
   readAttachWays(xdpOn: string | null): Promise<AttachWays>;
-  /** What a generation's programs have counted. Reads only. */
+  /** What a generation's programs have counted. Reads only, a part at a time: other work has its turn between. */
   readTraffic(generation: string): Promise<ProgramTraffic>;
   /** What of ours stands in the kernel now, and what stands in our way. Reads only. */
   observe(): Promise<ObservedState>;
@@ -46,7 +46,7 @@ export interface Kernel {
 export interface ProgramTraffic {
   /** By the peer's subnet; packets as on the wire, bytes of the inner IP packets. */
   readonly peers: ReadonlyMap<string, PeerTraffic>;
-  /** By name, as docs/architecture.md has them: what was dropped, or left to others. Those that are 0 are left out. */
+  /** By name, as docs/architecture.md has them: what was dropped, or left to others. All that there are. */
   readonly counters: Readonly<Record<string, number>>;
 }
 
@@ -92,6 +92,9 @@ export interface HostInterface {
   /** IPv4 addresses, dotted, in the kernel's order. */
   readonly addresses: readonly { readonly address: string; readonly prefixLength: number }[];
 }
+
+/** What our nft table is to do: masquerade, and keep overlays apart. */
+export type NftWish = 'masquerade' | 'apart';
 
 /** What may NAT on the host, as FastPath has to know it. */
 export interface HostNat {

@@ -4,7 +4,7 @@ import { hashFilter } from '../plan/state.ts';
 import { SystemError } from '../sys/libc.ts';
 import { type ChainRecord, readChainsOf } from '../sys/nft_chains.ts';
 import { runNft } from './iproute.ts';
-import { unfinishedName } from './links.ts';
+import { isUnfinishedName, unfinishedName } from './links.ts';
 
 const FAMILY = 'ip';
 
@@ -70,6 +70,11 @@ export function removeFilter(network: string): Promise<void> {
   const name = tableOf(network);
   // Made first, so that it is no error where there is none.
   return runNft(`table ${FAMILY} ${name}\ndelete table ${FAMILY} ${name}\n`);
+}
+
+/** Whether it is that of any network of tartan's. */
+export function isOwnTable(family: string, table: string): boolean {
+  return family === FAMILY && isUnfinishedName(table);
 }
 
 /** Like a device's, told apart by network. */

@@ -12,7 +12,7 @@ import { readAttachWays } from './attach_ways.ts';
 import type { Kernel } from './contract.ts';
 import { probeFou } from './fou.ts';
 import { kernelError, reading } from './kernel_error.ts';
-import { probeMasquerade } from './masquerade.ts';
+import { probeNft } from './nft_probe.ts';
 import { observe } from './observe.ts';
 import { probePrograms } from './probe.ts';
 import { readProgramTraffic } from './program_traffic.ts';
@@ -43,7 +43,7 @@ export function openKernel(options: KernelOptions): Kernel {
     probe: async () => probePrograms(bpffs, pins),
     probeFou,
     probeTun,
-    probeMasquerade,
+    probeNft,
     readAttachWays: (xdpOn) =>
       reading('how programs can be attached', () =>
         readAttachWays({ pins, programs: objects.vxlan.programs }, xdpOn),

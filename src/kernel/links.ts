@@ -34,6 +34,11 @@ export function unfinishedName(network: string): string {
   return `tartan-${createHash('sha256').update(network).digest('hex').slice(0, 8)}`;
 }
 
+/** Whether it may be that of some network. */
+export function isUnfinishedName(name: string): boolean {
+  return /^tartan-[0-9a-f]{8}$/.test(name);
+}
+
 /** Devices of ours, whatever they are called, and what may stand in their way: an overlay's name, or a vxlan socket. */
 export function observeLinks(network: string, links: readonly Interface[]): ObservedLink[] {
   const seen = links.filter(

@@ -5,7 +5,7 @@ import { messageOf } from '../errors.ts';
 import { SystemError } from '../sys/libc.ts';
 import { type ChainRecord, readChains } from '../sys/nft_chains.ts';
 import type { HostNat, OwnNat } from './contract.ts';
-import { tableOf } from './filter.ts';
+import { isOwnTable, tableOf } from './filter.ts';
 import { readText } from './iproute.ts';
 
 /** Tables of iptables' older kernel part: names, once a rule or a policy was asked for. */
@@ -82,6 +82,7 @@ function mentions(path: string): boolean {
 export async function readForwardChains(): Promise<string[]> {
   const described = listChains()
     .list.filter(({ isForward, family }) => isForward && carriesIpv4(family))
+    .filter(({ family, table }) => !isOwnTable(family, table))
     .map(({ family, table, name, uses, drops }) =>
       describe(`table ${family} ${table}, chain ${name}`, uses, drops),
     );

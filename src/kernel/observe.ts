@@ -110,12 +110,13 @@ function observeRoutes(interfaces: readonly Interface[]): Route[] {
     const isFirst = !seen.has(destination);
     seen.add(destination);
     if (record.protocol !== ROUTE_PROTOCOL) return [];
-    const { gateway, index, onlink } = record;
+    const { gateway, index, onlink, isBlackhole } = record;
     const route = {
       destination,
       via: gateway === null ? '' : formatIpv4(gateway),
       device: names.get(index ?? 0) ?? '',
       onlink: gateway === null || onlink,
+      ...(isBlackhole && { blackhole: true as const }),
     };
     return [isFirst ? route : { ...route, behind: true }];
   });

@@ -1,16 +1,21 @@
 /** What the programs of a generation have counted, for people and their tools. */
+import { setImmediate } from 'node:timers/promises';
 import { slotsBySubnet } from '../bpf/copy_traffic.ts';
-import { readCounters, readTraffic } from '../bpf/counters.ts';
+import { readCounters, readTrafficOfAll } from '../bpf/counters.ts';
 import { openMaps } from '../bpf/generation.ts';
 import type { Pins } from '../bpf/pins.ts';
 import type { PeerTraffic, ProgramTraffic } from './contract.ts';
 
+/** A millisecond or two, where each peer takes a system call. */
+const AT_ONCE = 200;
+
 /** @throws SystemError, or TartanError `PINS_FOREIGN`, if its maps cannot be read */
-export function readProgramTraffic(pins: Pins, generation: string): ProgramTraffic {
+export async function readProgramTraffic(pins: Pins, generation: string): Promise<ProgramTraffic> {
   using maps = openMaps(pins, generation);
+  const subnets = new Map(Array.from(slotsBySubnet(maps), ([subnet, slot]) => [slot, subnet]));
   const peers = new Map<string, PeerTraffic>();
-  for (const [subnet, slot] of slotsBySubnet(maps)) {
-    const traffic = readTraffic(maps, slot);
+  for (const [subnet, traffic] of readTrafficOfAll(maps, subnets)) {
+    if (peers.size % AT_ONCE === AT_ONCE - 1) await setImmediate();
     peers.set(subnet, {
       sentPackets: traffic.sent_packets,
       sentBytes: traffic.sent_bytes,
@@ -18,6 +23,5 @@ export function readProgramTraffic(pins: Pins, generation: string): ProgramTraff
       receivedBytes: traffic.received_bytes,
     });
   }
-  const counters = Object.entries(readCounters(maps)).filter(([, count]) => count > 0);
-  return { peers, counters: Object.fromEntries(counters) };
+  return { peers, counters: readCounters(maps) };
 }

@@ -47,8 +47,8 @@ export function diffRoutes(
   };
 }
 
-function keyOf({ destination, via, device, onlink }: Route): string {
-  return [destination, via, device, onlink].join(' ');
+function keyOf({ destination, via, device, onlink, blackhole }: Route): string {
+  return [destination, via, device, onlink, blackhole === true].join(' ');
 }
 
 /** One into the overlay device may stand behind others. */

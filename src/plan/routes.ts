@@ -14,6 +14,11 @@ export interface Route {
   readonly device: string;
   /** Into the overlay device, whose next hops the host has no other route to. Else by the underlay itself. */
   readonly onlink: boolean;
+  /**
+   * It leads nowhere, by no device: what no other route to the same or less takes is dropped. Behind all others, and so
+   * `onlink` in that it takes no other's place.
+   */
+  readonly blackhole?: true;
   /** Of one that stands: another to its destination stands before it, and is in force. */
   readonly behind?: true;
 }

@@ -1,4 +1,4 @@
-/** What a probe asks over HTTP, as flanneld answers it at `--healthz-port`: nothing else, and nobody's login. */
+/** What a probe or Prometheus asks over HTTP, at `--healthz-port` as flanneld has it: nothing else, and nobody's login. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Verdict } from '../agent/health.ts';
@@ -10,8 +10,14 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
-/** What each path answers. */
-export type Probes = Readonly<Record<`/${string}`, () => Verdict>>;
+/** A text that is more than one line, as it is. */
+export interface Page {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** What each path answers: a verdict at once, a page when it is made. */
+export type Probes = Readonly<Record<`/${string}`, () => Verdict | Promise<Page>>>;
 
 /** A probe is one short line each way. */
 const LIMITS = { requestTimeout: 5000, headersTimeout: 5000, maxHeaderSize: 8192 } as const;
@@ -47,25 +53,33 @@ export async function serveHealth(
   };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, probes: Probes): void {
-  const { status, text } = answerTo(request, probes);
-  const headers = { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' };
-  response.writeHead(status, headers);
-  response.end(request.method === 'HEAD' ? undefined : `${text}\n`);
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  probes: Probes,
+): Promise<void> {
+  const { status, contentType, text } = await answerTo(request, probes).catch((error: unknown) =>
+    line(500, messageOf(error)),
+  );
+  response.writeHead(status, { 'Content-Type': contentType, Connection: 'close' });
+  response.end(request.method === 'HEAD' ? undefined : text);
 }
 
-interface Answer {
+interface Answer extends Page {
   readonly status: number;
-  readonly text: string;
 }
 
-function answerTo({ method, url = '' }: IncomingMessage, probes: Probes): Answer {
-  if (method !== 'GET' && method !== 'HEAD') return { status: 405, text: 'GET or HEAD' };
+async function answerTo({ method, url = '' }: IncomingMessage, probes: Probes): Promise<Answer> {
+  if (method !== 'GET' && method !== 'HEAD') return line(405, 'GET or HEAD');
   const path = url.split('?', 1)[0] as `/${string}`;
   const probe = Object.hasOwn(probes, path) ? probes[path] : undefined;
-  if (probe === undefined) return { status: 404, text: Object.keys(probes).join(' ') };
-  const { good, text } = probe();
-  return { status: good ? 200 : 503, text };
+  if (probe === undefined) return line(404, Object.keys(probes).join(' '));
+  const told = await probe();
+  return 'good' in told ? line(told.good ? 200 : 503, told.text) : { status: 200, ...told };
+}
+
+function line(status: number, text: string): Answer {
+  return { status, contentType: 'text/plain; charset=utf-8', text: `${text}\n` };
 }
 
 function cannotListen(address: string, port: number, error: NodeJS.ErrnoException): TartanError {

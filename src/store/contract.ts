@@ -77,3 +77,12 @@ export interface LeaseStore {
 
   close(): Promise<void>;
 }
+
+/** The networks that there are, where a host can take part in several. */
+export interface NetworkDirectory {
+  /** For messages. No secrets. */
+  readonly description: string;
+  /** Names of those that have a config, in order. Rejects as a store's calls do. */
+  list(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}

@@ -82,6 +82,20 @@ test('peers are followed without reading the kernel again, and only differences 
   assert.deepEqual(steps, [[peerOf(2)], [peerOf(3)], ['10.5.2.0/24']]);
 });
 
+test('what is left to do is known after each run, and what stands also when it is to be read again', async () => {
+  const { kernel, converger } = setUp();
+  const peersSeen = () => [...(converger.last().seen?.generations.values() ?? [])][0]?.peers.size;
+  assert.deepEqual(converger.last(), { seen: null, differences: 0 });
+  kernel.failNext(new Error('refused'));
+  await assert.rejects(converger.converge(desiredWith(peerOf(2))), /refused/);
+  assert.equal(converger.last().differences, 1);
+  assert.equal(peersSeen(), 0);
+  await converger.converge(desiredWith(peerOf(2)));
+  assert.deepEqual([converger.last().differences, peersSeen()], [0, 1]);
+  converger.forget();
+  assert.equal(peersSeen(), 1);
+});
+
 test("kernel mode's peers are followed in the same way", async () => {
   const { kernel, reads, converger } = setUp();
   const device = 'flannel.1';

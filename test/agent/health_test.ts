@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WatchEvent } from '../../src/agent/events.ts';
 import { createHealth } from '../../src/agent/health.ts';
+import { TartanError } from '../../src/errors.ts';
 
 const INTERVAL_SECONDS = 10;
 /** Three looks missed, and one that takes its longest. */
@@ -38,6 +39,20 @@ test('an outage does not end that, a lost lease does', () => {
   assert.deepEqual(ready(), { good: false, text: 'no subnet is free' });
   note('acquired', { subnet: '10.5.2.0/24' });
   assert.deepEqual(ready(), { good: true, text: 'member with 10.5.2.0/24' });
+});
+
+test('it is not ready while the underlay is not there, and says what is wrong with it', () => {
+  const { note, ready, looked } = member();
+  note('joined', { subnet: '10.5.1.0/24' });
+  note('synced');
+  looked(new TartanError('KERNEL', 'one route was refused', ''));
+  assert.equal(ready().good, true, 'the others are carried');
+  looked(new TartanError('INTERFACE', 'interface eth0 is down', ''));
+  assert.deepEqual(ready(), { good: false, text: 'interface eth0 is down' });
+  looked(new TartanError('KERNEL', 'the kernel says nothing', ''));
+  assert.deepEqual(ready(), { good: false, text: 'the kernel says nothing' });
+  looked();
+  assert.deepEqual(ready(), { good: true, text: 'member with 10.5.1.0/24' });
 });
 
 test('it is alive as long as it waits, and then as long as its looks come to an end', () => {

@@ -11,7 +11,7 @@ import type { Lease } from '../../src/lease/lease.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import type { ObservedLink } from '../../src/plan/links.ts';
-import { NO_CHOICE, vxlanAttributes } from './world.ts';
+import { NO_CHOICE, NO_POLICY, vxlanAttributes } from './world.ts';
 
 const lease = (subnet: string, publicIp: string): Lease => ({
   subnet: parsePrefix(subnet),
@@ -59,8 +59,8 @@ function concerns(
     config,
     backend: backendFor('vxlan'),
     node: { ...NODE, ...node },
-    masquerades: false,
-    forwards: true,
+    policy: NO_POLICY,
+    others: [],
   };
   const outlook = { choice: { ...NO_CHOICE, ifaces, ...choice }, found, own: OWN, leases: LEASES };
   return relevanceOf(() => outlook)(change);

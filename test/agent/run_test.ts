@@ -6,7 +6,7 @@ import { type RunWorld, run } from '../../src/agent/run.ts';
 import { waitOut } from '../../src/agent/wait_out.ts';
 import { TartanError } from '../../src/errors.ts';
 import { bell, ofType, until } from './watching.ts';
-import { CONFIG, type TestHost, testHost } from './world.ts';
+import { CONFIG, hostOf, interfaceOf, type TestHost, testHost } from './world.ts';
 
 function runOn(host: TestHost, changes: Partial<RunWorld> = {}) {
   const events: WatchEvent[] = [];
@@ -49,6 +49,30 @@ test('run joins and then watches, and is ready no sooner than its peers are in t
   assert.equal(joined.publicIp, lease?.attributes.publicIp);
   assert.match(joined.message ?? '', /^vxlan in .* mode over eth0, MTU 1450, 0 peers$/);
   assert.deepEqual(running.health.ready(), { good: true, text: `member with ${joined.subnet}` });
+  await running.stop();
+});
+
+test('run is not ready while the underlay is down, however well it has begun', async () => {
+  await using host = await testHost();
+  const links = [interfaceOf('eth0')];
+  const { rings, ring } = bell();
+  const world = { ...host.world, host: hostOf(links) };
+  const running = runOn({ ...host, world }, { watchHost: () => rings });
+  const { subnet } = await running.event('joined');
+  await running.event('synced');
+  const tells = (text: string) =>
+    until(
+      () => running.health.ready().text === text,
+      () => `${text}, not ${running.health.ready().text}`,
+    );
+  links[0] = interfaceOf('eth0', { up: false });
+  ring();
+  await tells('interface eth0 is down');
+  assert.equal(running.health.ready().good, false);
+  links[0] = interfaceOf('eth0');
+  ring();
+  await tells(`member with ${subnet}`);
+  assert.equal(running.health.ready().good, true);
   await running.stop();
 });
 

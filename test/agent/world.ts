@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../../src/agent/log.ts';
 import type { UnderlayChoice } from '../../src/agent/underlay.ts';
-import type { MemberSettings, World } from '../../src/agent/world.ts';
+import type { MemberSettings, Policy, World } from '../../src/agent/world.ts';
 import { backendFor } from '../../src/backend/table.ts';
 import type { HostInterface, HostReader, Kernel } from '../../src/kernel/contract.ts';
 import type { LeaseAttributes } from '../../src/lease/lease.ts';
@@ -12,6 +12,14 @@ import type { Op } from '../../src/plan/op.ts';
 import type { ObservedState } from '../../src/plan/state.ts';
 import type { LeaseStore } from '../../src/store/contract.ts';
 import { openFileStore } from '../../src/store/file.ts';
+
+/** Nothing but what is done for every network. */
+export const NO_POLICY: Policy = {
+  masquerades: false,
+  forwards: true,
+  blackholes: false,
+  apart: false,
+};
 
 export const CONFIG = '{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}}';
 
@@ -46,7 +54,7 @@ export function recordingKernel(observed: ObservedState = EMPTY): RecordingKerne
     probe: async () => null,
     probeFou: async () => null,
     probeTun: async () => null,
-    probeMasquerade: async () => null,
+    probeNft: async () => null,
     readTraffic: async () => ({ peers: new Map(), counters: {} }),
     readAttachWays: async () => ({ tcx: true, xdp: null }),
     observe: async () => observed,
@@ -156,8 +164,7 @@ export async function testHost(
       subnetFile: join(folder, 'run/subnet.env'),
       underlay: NO_CHOICE,
       attach: { by: 'auto', force: false },
-      masquerades: false,
-      forwards: true,
+      policy: NO_POLICY,
       renewMarginSeconds: 3600,
       dataplane: 'auto',
       onSubnetChange: null,

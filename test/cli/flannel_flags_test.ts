@@ -19,6 +19,8 @@ const TAKEN: readonly (readonly [flag: string, value: string])[] = [
   ['iface-can-reach', '198.51.100.7'],
   ['public-ip', '203.0.113.7'],
   ['subnet-file', '/run/flannel/subnet.env'],
+  ['networks', 'blue,green'],
+  ['subnet-dir', '/run/flannel/networks'],
   ['subnet-lease-renew-margin', '60'],
   ['iptables-forward-rules', 'false'],
   ['iptables-resync', '5'],
@@ -29,8 +31,7 @@ const TAKEN: readonly (readonly [flag: string, value: string])[] = [
 
 /** All its others; certificates and their keys belong together, and are tested in parse_test.ts. */
 const NOT_BUILT = [
-  ...['ip-blackhole-route', 'networks'],
-  ...['watch-networks', 'subnet-dir', 'kube-subnet-mgr', 'kube-api-url', 'kubeconfig-file'],
+  ...['kube-subnet-mgr', 'kube-api-url', 'kubeconfig-file'],
   ...['kube-annotation-prefix', 'net-config-path'],
 ];
 
@@ -51,6 +52,16 @@ for (const [flag, value] of TAKEN) {
     ]) {
       assert.deepEqual(optionsIn(argv), expected, argv.join(' '));
     }
+  });
+}
+
+/** Go takes no word after a switch. */
+for (const flag of ['ip-masq', 'ip-blackhole-route', 'watch-networks']) {
+  test(`-${flag} is taken in each of Go's spellings`, () => {
+    for (const argv of [[`-${flag}`], [`--${flag}`], [`-${flag}=true`], [`--${flag}=1`]]) {
+      assert.deepEqual(optionsIn(argv), { ...optionsIn([]), [flag]: true }, argv.join(' '));
+    }
+    assert.deepEqual(optionsIn([`-${flag}=false`]), optionsIn([]));
   });
 }
 

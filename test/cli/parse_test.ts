@@ -77,6 +77,7 @@ test('every option of every command has its variable', () => {
     port: '7',
     'listen-port': '7',
     seconds: '7',
+    interval: '7',
     streams: '7',
     repeats: '7',
     'log-level': 'debug',
@@ -256,5 +257,13 @@ test('bench takes its address or none, and numbers within bounds', () => {
   ];
   for (const [argv, message] of bad) {
     assert.throws(() => parseCommandLine('bench', argv, {}), usageError(message));
+  }
+});
+
+test('the looks of a live screen have a sensible pace', () => {
+  assert.equal(optionsIn('status', []).interval, 2);
+  for (const text of ['0', '3601', '1.5', 'often']) {
+    const message = new RegExp(`^--interval: "${text}" is not a whole number from 1 to 3600`);
+    assert.throws(() => optionsIn('status', ['--watch', '--interval', text]), usageError(message));
   }
 });

@@ -81,3 +81,47 @@ test('one that is not, and one whose store is away', () => {
   assert(alone.includes('kernel    not known now\n'));
   assert(alone.endsWith('\nnote: no\n'));
 });
+
+const PEER = { subnet: '10.5.7.0/24', publicIp: '192.168.64.7', traffic: TRAFFIC };
+const IDLE = { subnet: '10.5.8.0/24', publicIp: '192.168.64.8', traffic: TRAFFIC };
+
+test('a live screen has rates, and who has the most traffic first', () => {
+  const before = { ...REPORT, peers: [IDLE, PEER], counters: { drop_no_peer: 2 } };
+  const traffic = { ...TRAFFIC, sentPackets: 1003, sentBytes: 1_500_252 };
+  const now = { ...REPORT, peers: [IDLE, { ...PEER, traffic }], counters: { drop_no_peer: 12 } };
+  const text = statusText(now, NOW, { before, elapsedMs: 2000, rows: null });
+  assert.deepEqual(text.split('\n').slice(7, 15), [
+    'PEER         PUBLIC IP     SENT     PACKETS  RECEIVED  PACKETS  SENT/S  PACKETS/S  RECEIVED/S  PACKETS/S',
+    '───────────  ────────────  ───────  ───────  ────────  ───────  ──────  ─────────  ──────────  ─────────',
+    '10.5.7.0/24  192.168.64.7  1.50 MB  1003     2.90 MB   2000     750 kB  500        0 B         0',
+    '10.5.8.0/24  192.168.64.8  252 B    3        2.90 MB   2000     0 B     0          0 B         0',
+    '',
+    'COUNTED       PACKETS  PACKETS/S',
+    '────────────  ───────  ─────────',
+    'drop_no_peer  12       5',
+  ]);
+});
+
+test('and no rates where nothing is known of before, or other programs count now', () => {
+  const peers = [PEER];
+  const first = statusText({ ...REPORT, peers }, NOW, { before: null, elapsedMs: 1, rows: null });
+  assert.match(first, /2000 +- +- +- +-\n/);
+  const more = { ...PEER, traffic: { ...TRAFFIC, sentPackets: 9999 } };
+  const before = { ...REPORT, peers: [more], counters: { drop_no_peer: 20 } };
+  const now = { ...REPORT, peers, counters: { drop_no_peer: 1 } };
+  const other = statusText(now, NOW, { before, elapsedMs: 1000, rows: null });
+  assert.match(other, /2000 +- +- +- +-\n/);
+  assert.match(other, /drop_no_peer +1 +-\n/);
+});
+
+test('a live screen has no more lines than there are, and says how many peers it leaves out', () => {
+  const peers = Array.from({ length: 5000 }, (_, at) => ({ ...PEER, subnet: `10.5.${at}.0/24` }));
+  const report = { ...REPORT, peers, counters: { drop_no_peer: 1 }, problems: ['one', 'two'] };
+  for (const rows of [24, 50]) {
+    const text = statusText(report, NOW, { before: null, elapsedMs: 1, rows });
+    const lines = text.split('\n').length;
+    assert(lines <= rows && lines > rows - 3, `${lines} of ${rows}`);
+    assert.match(text, /… and 49\d\d more/);
+    assert.match(text, /problem: two/);
+  }
+});

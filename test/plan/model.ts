@@ -73,7 +73,9 @@ export function apply(host: Host, op: Op): Host {
     case 'address.remove':
       return { ...host, addresses: removed(host.addresses, [op.address]) };
     case 'routes.add':
-      for (const { device } of op.routes) assert(ourLink(host, device).up, 'network is down');
+      for (const { device, blackhole } of op.routes) {
+        assert(blackhole || ourLink(host, device).up, 'network is down');
+      }
       return withTable(host, changeTable(host.table, op));
     case 'routes.replace':
       for (const { device } of op.routes) assert(hasDevice(host, device), `no device ${device}`);

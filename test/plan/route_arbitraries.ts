@@ -26,6 +26,15 @@ export function directRoutesOn(device: string): fc.Arbitrary<Route[]> {
   return fc.uniqueArray(one, { selector: ({ destination }) => destination });
 }
 
+/** Of one subnet that this host may have, or none. */
+const aBlackhole = fc
+  .constantFrom('10.5.52.0/24', '10.5.53.0/24', null)
+  .map((destination): Route[] =>
+    destination === null
+      ? []
+      : [{ destination, via: '', device: '', onlink: true, blackhole: true }],
+  );
+
 /** One destination, one route: as a decision has them. */
 export function wantedRoutes(
   overlay: string | null,
@@ -36,10 +45,12 @@ export function wantedRoutes(
     .tuple(
       overlay === null ? fc.constant([]) : routesOn(overlay),
       hasDirect ? directRoutesOn(underlay) : fc.constant([]),
+      aBlackhole,
     )
-    .map(([into, direct]) => {
+    .map(([into, direct, blackhole]) => {
       const taken = new Set(direct.map(({ destination }) => destination));
-      return [...into.filter(({ destination }) => !taken.has(destination)), ...direct];
+      const others = into.filter(({ destination }) => !taken.has(destination));
+      return [...others, ...direct, ...blackhole];
     });
 }
 
@@ -61,7 +72,7 @@ export function aTable(
     ])
     .map((routes): TableRoute[] => routes);
   return fc
-    .tuple(fc.tuple(...ours, ...foreign), ofOtherNetworks)
-    .map(([lists, others]) => [...lists.flat(), ...others] as TableRoute[])
+    .tuple(fc.tuple(...ours, ...foreign), ofOtherNetworks, aBlackhole)
+    .map(([lists, others, hole]) => [...lists.flat(), ...others, ...hole] as TableRoute[])
     .chain((routes) => fc.shuffledSubarray(routes, { minLength: routes.length }));
 }

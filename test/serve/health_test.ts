@@ -25,6 +25,26 @@ test('a probe is told how it is at the moment', async () => {
   assert.deepEqual(await server.ask('/healthz', 'HEAD'), { status: 503, body: '' });
 });
 
+test('a page is told as it is, when it is made, and one that cannot be made ends nobody', async () => {
+  const made = Promise.withResolvers<{ contentType: string; text: string }>();
+  await using server = await serving({
+    '/metrics': () => made.promise,
+    '/broken': () => Promise.reject(new Error('no kernel')),
+    '/thrown': () => {
+      throw new Error('no process');
+    },
+  });
+  const asked = fetch(`http://127.0.0.1:${server.port}/metrics`);
+  assert.deepEqual(await server.ask('/broken'), { status: 500, body: 'no kernel\n' });
+  assert.deepEqual(await server.ask('/thrown'), { status: 500, body: 'no process\n' });
+  made.resolve({ contentType: 'text/plain; version=0.0.4', text: 'a 1\nb 2\n' });
+  const response = await asked;
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4');
+  assert.equal(await response.text(), 'a 1\nb 2\n');
+  assert.deepEqual(await server.ask('/metrics', 'HEAD'), { status: 200, body: '' });
+});
+
 test('what is no probe is refused', async () => {
   await using server = await serving({ '/healthz': () => ({ good: true, text: '' }) });
   assert.deepEqual(await server.ask('/toString'), { status: 404, body: '/healthz\n' });

@@ -5,6 +5,7 @@ import { attribute, attributesOf, dump, request } from '../netlink_request.ts';
 /** <linux/rtnetlink.h> */
 const RTM_GETROUTE = 26;
 const RTN_UNICAST = 1;
+const RTN_BLACKHOLE = 6;
 const RT_TABLE_MAIN = 254;
 const RTM_F_CLONED = 0x200;
 const RTNH_F_ONLINK = 4;
@@ -46,6 +47,8 @@ export interface RouteRecord {
   readonly tos: number;
   /** Whether it leads somewhere: unlike `unreachable`, `blackhole`, … */
   readonly isUnicast: boolean;
+  /** Whether it drops what it takes. */
+  readonly isBlackhole: boolean;
   /** Whether the next hop is taken to be on the link without a look. */
   readonly onlink: boolean;
 }
@@ -118,6 +121,7 @@ function toRecord(message: Buffer): RouteRecord[] {
     metric: attributes.get(RTA_PRIORITY)?.readUInt32LE() ?? 0,
     tos,
     isUnicast: type === RTN_UNICAST,
+    isBlackhole: type === RTN_BLACKHOLE,
     onlink: (flags & RTNH_F_ONLINK) !== 0,
   };
   return [record];
