@@ -68,7 +68,12 @@ export function openNetworks(options: Options): Networks {
             const observed = observe(network, membership.health);
             return takePart(context, network, membership, { ...observed, changed });
           },
-          joined: () => networksIn(resolve(options['state-dir']), resolve(options['subnet-dir'])),
+          joined: () => {
+            const folders = [options['state-dir'], options['subnet-dir']].map((one) =>
+              resolve(one),
+            );
+            return networksIn(...(folders as [string, string]), isInStoreOf(options));
+          },
           leave(network, until) {
             sources.delete(network);
             return leave(context, network, until);
@@ -156,6 +161,17 @@ async function withOwn<T>(
   } finally {
     await Promise.allSettled(opened.map((resource) => resource.close()));
   }
+}
+
+/**
+ * Whether a state tells of a network that lies under this prefix, or in this folder: what was joined elsewhere is no business
+ * of a process that does not see it, be it by a slip of the pen.
+ */
+function isInStoreOf(options: Options): (store: string, network: string) => boolean {
+  return (store, network) => {
+    const { store: file, 'etcd-prefix': prefix } = optionsFor(options, network);
+    return file === null ? store.endsWith(`, under ${prefix}`) : store === file.replace(':', ' ');
+  };
 }
 
 /** Where each of several networks has its config, its leases and its subnet file: flannel's layout. */

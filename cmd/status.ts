@@ -49,7 +49,7 @@ async function keepLooking(
     const at = performance.now();
     const report = await lookUnlessGone(look, signal);
     if (signal.aborted) return null;
-    if (options.json) emit(report);
+    if (options.json) emit({ time: new Date().toISOString(), ...report });
     else
       await show(report, {
         isFirst,

@@ -177,10 +177,40 @@ describe('networks that fail, come and go', { skip, concurrency: 1 }, () => {
 
     assert.equal((await run.stop()).code, 0);
     await lab.etcd?.ctl(['del', `${PREFIX}/green/config`]);
+    // A pod's bridge, which is there still.
+    const green = subnet?.replace('.0/24', '.1/24') ?? assert.fail();
+    await a.shell(`ip link add green0 type veth peer green1; ip address add ${green} dev green0`);
     await using again = startRun(a, follow);
     await eventOf(again, 'green', 'left');
     assert(hasLeft(a, 'green'));
     await eventOf(again, 'blue', 'synced');
+    assert.equal((await again.stop()).code, 0);
+    await using third = startRun(a, follow);
+    await eventOf(third, 'blue', 'synced');
+    const { stdout: rules } = await a.exec(['nft', 'list', 'ruleset']);
+    assert.match(rules, /ip saddr 10\.11\.0\.0\/16 ip daddr .*10\.12\.0\.0\/16.* drop/);
+  });
+
+  it('another prefix says nothing of what was joined under this one', async () => {
+    await initNetwork(a, 'blue', BLUE);
+    const follow = ['--watch-networks', '--reconcile-interval', '1'];
+    {
+      await using run = startRun(a, follow);
+      await eventOf(run, 'blue', 'synced');
+    }
+    const put = (name: string, text: string) =>
+      lab.etcd?.ctl(['put', `/elsewhere/${name}/config`, text]);
+    await put('red', JSON.stringify(GREEN));
+    await using run = startRun(a, [...follow, '--etcd-prefix', '/elsewhere']);
+    await eventOf(run, 'red', 'synced');
+    await lab.etcd?.ctl(['del', '/elsewhere/red/config']);
+    await eventOf(run, 'red', 'left');
+    assert.equal(baseOf(a, 'blue').slice(0, 5), '10.11');
+    const left = eventsOf(run).filter(({ type }) => type === 'left');
+    assert.deepEqual(
+      left.map(({ network }) => network),
+      ['red'],
+    );
   });
 
   it('a directory that cannot be asked changes nothing', async () => {

@@ -176,7 +176,7 @@ export async function reconcile(member: Member, name: string): Promise<void> {
   await pruneEndpoints(world, settings);
   const { config, node: earlier } = member.found;
   const node = await surveyNode(world, settings, converger, earlier.dataplane, config, earlier);
-  member.found = { ...member.found, node, others: await surveyOthers(settings) };
+  member.found = { ...member.found, node, others: await surveyOthers(world, settings, config) };
   // What was sent from an address that is gone is never answered.
   if (!sameInterface(node, earlier)) world.store.reconnect?.();
   const { found, own } = member;

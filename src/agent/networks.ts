@@ -76,12 +76,21 @@ export async function runNetworks(
     healths.forget(network);
   }
 
+  /** What the last look has missed: gone is what two have missed, as a config may be written anew by delete and put. */
+  let missed: readonly string[] = [];
+
   /** Brings what this host takes part in in step with what there is. */
   async function follow(there: readonly string[]): Promise<void> {
     const wanted = there.filter((name) => networks.length === 0 || networks.includes(name));
-    for (const [network, life] of lives) if (!wanted.includes(network)) await end(network, life);
-    for (const network of await world.joined()) {
-      if (!wanted.includes(network) && !signal.aborted) await leave(network);
+    const missing = [...new Set([...lives.keys(), ...(await world.joined())])].filter(
+      (name) => !wanted.includes(name),
+    );
+    const gone = missing.filter((name) => missed.includes(name));
+    missed = missing;
+    for (const network of gone) {
+      const life = lives.get(network);
+      if (life !== undefined) await end(network, life);
+      if (!signal.aborted) await leave(network);
     }
     for (const network of wanted) {
       if (!lives.has(network) && !signal.aborted) await begin(network);
@@ -119,7 +128,9 @@ function live(world: NetworksWorld, network: string): Life {
   const ending = new AbortController();
   const signal = AbortSignal.any([world.signal, ending.signal]);
   const { promise: begun, resolve: hasBegun } = Promise.withResolvers<void>();
+  let failures = 0;
   const emit = (event: WatchEvent) => {
+    if (event.type === 'joined') failures = 0;
     world.emit({ ...event, network });
     hasBegun();
   };
@@ -130,7 +141,7 @@ function live(world: NetworksWorld, network: string): Life {
   }, world.now);
   const takePart = async () => {
     let told: string | null = null;
-    for (let failures = 0; !signal.aborted; failures += 1) {
+    for (; !signal.aborted; failures += 1) {
       try {
         await world.member(network, { health, signal, emit });
         told = null;

@@ -2,8 +2,16 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TartanError } from '../errors.ts';
+import type { HostInterface } from '../kernel/contract.ts';
 import { type BackendConfig, tunnelPort } from '../lease/config.ts';
-import { formatPrefix, type Prefix, parsePrefix, prefixesOverlap } from '../net/prefix.ts';
+import { parseIpv4 } from '../net/ipv4.ts';
+import {
+  formatPrefix,
+  type Prefix,
+  parsePrefix,
+  prefixContains,
+  prefixesOverlap,
+} from '../net/prefix.ts';
 import { type HostState, readState, statePath } from './state_file.ts';
 import type { Places } from './world.ts';
 
@@ -68,11 +76,37 @@ export async function overlaysOfOthers({
     .sort((a, b) => a.address - b.address);
 }
 
-/** The host's networks whose subnet files are in a folder, as those of one process are that has several. */
-export async function networksIn(stateDir: string, subnetDir: string): Promise<string[]> {
+/**
+ * The overlays to keep apart from: those of the host's other networks now, and of those that it had while it still has an
+ * address in them, as the pods of a network that has gone run on.
+ */
+export function overlaysApart(
+  own: Prefix,
+  now: readonly Prefix[],
+  earlier: readonly Prefix[],
+  interfaces: readonly HostInterface[],
+): Prefix[] {
+  const addresses = interfaces.flatMap((one) => one.addresses.map(({ address }) => address));
+  const lingers = (overlay: Prefix) =>
+    ![own, ...now].some((other) => prefixesOverlap(other, overlay)) &&
+    addresses.some((address) => prefixContains(overlay, parseIpv4(address)));
+  return [...now, ...earlier.filter(lingers)].sort((a, b) => a.address - b.address);
+}
+
+/**
+ * The host's networks that a process which has several has joined: their subnet files are in its folder, and their stores
+ * lie where it looks for networks.
+ * @param isInStore whether the store of this description has this network's leases there
+ */
+export async function networksIn(
+  stateDir: string,
+  subnetDir: string,
+  isInStore: (store: string, network: string) => boolean,
+): Promise<string[]> {
   const all = await readOthers(stateDir, null);
   return all
     .filter(([name, { subnetFile }]) => subnetFile === subnetFileIn(subnetDir, name))
+    .filter(([name, { store }]) => isInStore(store, name))
     .map(([name]) => name);
 }
 

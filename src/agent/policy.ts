@@ -48,12 +48,12 @@ ip saddr { ${rest} } ip daddr ${own} drop
 type Remembered = Pick<HostState, 'masquerades' | 'leavesForward' | 'blackholes' | 'apart'>;
 
 /** For a state: what is as usual is left out. */
-export function rememberPolicy(policy: Policy): Remembered {
+export function rememberPolicy(policy: Policy, others: readonly Prefix[] = []): Remembered {
   return {
     ...(policy.masquerades && { masquerades: true }),
     ...(!policy.forwards && { leavesForward: true }),
     ...(policy.blackholes && { blackholes: true }),
-    ...(policy.apart && { apart: true }),
+    ...(policy.apart && { apart: others.map(formatPrefix) }),
   };
 }
 
@@ -63,6 +63,6 @@ export function policyAsJoined(policy: Policy, state: Remembered): Policy {
     masquerades: policy.masquerades || state.masquerades === true,
     forwards: policy.forwards && state.leavesForward !== true,
     blackholes: policy.blackholes || state.blackholes === true,
-    apart: policy.apart || state.apart === true,
+    apart: policy.apart || state.apart !== undefined,
   };
 }

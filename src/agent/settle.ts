@@ -149,7 +149,7 @@ export async function rememberMember(
       before: before.map((self) => ({ ...self, subnet: formatPrefix(self.subnet) })),
     }),
     ...(left.length > 0 && { left }),
-    ...rememberPolicy(settings.policy),
+    ...rememberPolicy(settings.policy, found.others),
     bpffs: settings.bpffs,
     store: world.store.description,
     subnetFile: settings.subnetFile,

@@ -40,8 +40,8 @@ export interface HostState {
   readonly leavesForward?: true;
   /** Whether it was asked for a blackhole route; absent: no. */
   readonly blackholes?: true;
-  /** Whether it is kept apart from the host's other networks; absent: no. */
-  readonly apart?: true;
+  /** The overlays that it is kept apart from, those of networks as well that have gone since; absent: it is not. */
+  readonly apart?: readonly string[];
   readonly bpffs: string;
   /** The store's description, without secrets. */
   readonly store: string;
@@ -102,9 +102,9 @@ function isWhole(state: Partial<HostState> | null): state is HostState {
   const { subnet, publicIp, vtepMac, bpffs, store, subnetFile } = state;
   const texts = [subnet, publicIp, bpffs, store, subnetFile, vtepMac === null ? '' : vtepMac];
   if (!texts.every((text) => typeof text === 'string') || !isPrefix(subnet)) return false;
-  const { before = [], left = [] } = state;
-  if (!Array.isArray(before) || !Array.isArray(left)) return false;
-  return before.every((one) => isPrefix(one?.subnet)) && left.every(isPrefix);
+  const { before = [], left = [], apart = [] } = state;
+  if (![before, left, apart].every(Array.isArray)) return false;
+  return before.every((one) => isPrefix(one?.subnet)) && [...left, ...apart].every(isPrefix);
 }
 
 /**

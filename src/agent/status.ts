@@ -89,7 +89,11 @@ export async function readStatus(
   return {
     healthy: problems.length === 0,
     problems,
-    notes: [...asked.notes, ...describeUnreadable(observed.forwardChains)],
+    notes: [
+      ...elsewhere(state, asked.store),
+      ...asked.notes,
+      ...describeUnreadable(observed.forwardChains),
+    ],
     network: state.network ?? null,
     subnet: state.subnet,
     publicIp: state.publicIp,
@@ -99,7 +103,7 @@ export async function readStatus(
     mtu: found === null ? null : offerOf(found.found, found.own).mtu,
     ...leaseParts(asked.lease),
     differences: found?.ops ?? null,
-    store: { name: state.store, reachable: asked.reachable },
+    store: { name: asked.store ?? state.store, reachable: asked.reachable },
     peers: peersOf(found, observed, traffic),
     counters: traffic && withoutZeros(traffic.counters),
   };
@@ -153,7 +157,15 @@ function carrierOf(links: ObservedState['links']): 'kernel' | 'user' | 'auto' {
   return kinds.has('tun') ? 'user' : 'auto';
 }
 
+/** Whoever looks into another store finds other leases, or none. */
+function elsewhere(state: HostState, store: string | null): string[] {
+  if (store === null || store === state.store) return [];
+  return [`this host has joined with ${state.store}, and this is a look into ${store}`];
+}
+
 interface Asked {
+  /** The description of the one that was asked; null: it could not be opened. */
+  readonly store: string | null;
   readonly preview: Preview | null;
   /** With its end, if the store tells it. */
   readonly lease: Lease | null;
@@ -162,21 +174,32 @@ interface Asked {
   readonly notes: readonly string[];
 }
 
-const NOTHING: Asked = { preview: null, lease: null, reachable: true, problems: [], notes: [] };
+const NOTHING: Asked = {
+  store: null,
+  preview: null,
+  lease: null,
+  reachable: true,
+  problems: [],
+  notes: [],
+};
 
 /** A store that is away is no fault of this host, and its packets flow on. */
 async function askStore(world: StatusWorld, settings: MemberSettings): Promise<Asked> {
+  let name: string | null = null;
   try {
     const store = await world.openStore();
+    name = store.description;
     const found = await preview({ ...world, store }, settings);
     const { held } = found.plan;
     const lease = held && (held.expiresAt === 'unknown' ? await store.get(held.subnet) : held);
-    return { ...NOTHING, preview: found, lease };
+    return { ...NOTHING, store: name, preview: found, lease };
   } catch (error) {
     if (!(error instanceof TartanError) || error.code === 'INTERRUPTED') throw error;
-    if (error.code !== 'STORE_UNAVAILABLE') return { ...NOTHING, problems: [messageOf(error)] };
+    if (error.code !== 'STORE_UNAVAILABLE') {
+      return { ...NOTHING, store: name, problems: [messageOf(error)] };
+    }
     const note = `${messageOf(error)}: what the kernel should look like is not known now`;
-    return { ...NOTHING, reachable: false, notes: [note] };
+    return { ...NOTHING, store: name, reachable: false, notes: [note] };
   }
 }
 

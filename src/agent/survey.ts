@@ -16,7 +16,7 @@ import type { Converger } from './converge.ts';
 import { fallBackOf } from './dataplane.ts';
 import { surveyEndpointsOrWarn } from './endpoints.ts';
 import { surveyNetfilter } from './netfilter.ts';
-import { overlaysOfOthers, requireApart, requireOwnPort } from './other_networks.ts';
+import { overlaysApart, overlaysOfOthers, requireApart, requireOwnPort } from './other_networks.ts';
 import { type HostState, type Identification, readState, statePath } from './state_file.ts';
 import { findUnderlay } from './underlay.ts';
 import type { MemberSettings, Policy, World } from './world.ts';
@@ -58,7 +58,7 @@ export async function survey(
     ...(isOther && { formerNetwork: former }),
     node,
     policy: settings.policy,
-    others: await surveyOthers(settings),
+    others: await surveyOthers(world, settings, config),
   });
 }
 
@@ -89,8 +89,15 @@ export async function surveyNode(
 }
 
 /** The overlays that this network is to be kept apart from. */
-export async function surveyOthers({ policy, ...places }: MemberSettings): Promise<Prefix[]> {
-  return policy.apart ? overlaysOfOthers(places) : [];
+export async function surveyOthers(
+  { host }: World,
+  settings: MemberSettings,
+  { network }: NetworkConfig,
+): Promise<Prefix[]> {
+  if (!settings.policy.apart) return [];
+  const now = await overlaysOfOthers(settings);
+  const earlier = (await readStateOrNull(settings))?.apart ?? [];
+  return overlaysApart(network, now, earlier.map(parsePrefix), await host.readInterfaces());
 }
 
 /** In kernel mode nothing is attached, and the kernel may not be asked. */

@@ -26,6 +26,9 @@ export type Parsed =
       readonly words: readonly string[];
     };
 
+/** `run` stands where flanneld stood, with flanneld's arguments; the others are asked about it with the same. */
+const TAKE_FLANNELS: readonly CommandName[] = ['run', 'join', 'watch', 'status', 'teardown'];
+
 /**
  * Reads a command's flags and variables into typed values.
  * @throws TartanError `USAGE` naming the flag or variable and the value
@@ -36,11 +39,10 @@ export function parseCommandLine(
   environment: Environment,
 ): Parsed {
   const program = programOf(command);
-  // It stands where flanneld stood, with flanneld's arguments.
-  const isDaemon = command === 'run';
-  if (isDaemon) refuseWhatIsNotBuilt(environment);
+  if (command === 'run') refuseWhatIsNotBuilt(environment);
   try {
-    program.parse(isDaemon ? flannelArguments(argv) : argv, { from: 'user' });
+    const given = TAKE_FLANNELS.includes(command) ? flannelArguments(argv) : argv;
+    program.parse(given, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === 'commander.helpDisplayed') return { kind: 'help', text: helpText(command) };

@@ -70,7 +70,9 @@ function kernelText({ differences }: StatusReport): string {
 }
 
 const HEAD = ['PEER', 'PUBLIC IP', 'SENT', 'PACKETS', 'RECEIVED', 'PACKETS'];
-const LIVE_HEAD = [...HEAD, 'SENT/S', 'PACKETS/S', 'RECEIVED/S', 'PACKETS/S'];
+/** A narrow terminal cuts the totals. */
+const RATES = ['SENT/S', 'PACKETS/S', 'RECEIVED/S', 'PACKETS/S'];
+const LIVE_HEAD = [...HEAD.slice(0, 2), ...RATES, ...HEAD.slice(2)];
 
 function peerTable(peers: readonly PeerStatus[], room: number, live?: Live): string[] {
   if (peers.length === 0) return [];
@@ -78,7 +80,10 @@ function peerTable(peers: readonly PeerStatus[], room: number, live?: Live): str
   const rates = ratesOf(peers, live);
   const busiest = peers.toSorted((a, b) => busyness(rates.get(b)) - busyness(rates.get(a)));
   const shown = busiest.slice(0, room);
-  const rows = shown.map((peer) => [...peerRow(peer), ...trafficCells(rates.get(peer) ?? null)]);
+  const rows = shown.map((peer) => {
+    const [name = '', publicIp = '', ...totals] = peerRow(peer);
+    return [name, publicIp, ...trafficCells(rates.get(peer) ?? null), ...totals];
+  });
   const more = peers.length - shown.length;
   return [formatTable([LIVE_HEAD, ...rows]), ...(more > 0 ? [`… and ${more} more`] : [])];
 }

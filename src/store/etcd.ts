@@ -92,7 +92,7 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<LeaseSto
   }
 
   return {
-    description: client.description,
+    description: describeEtcd(client.description, options.prefix),
 
     async readConfig() {
       const found = await readKey(client.begin(), layout.config);
@@ -158,6 +158,12 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<LeaseSto
       client.close();
     },
   };
+}
+
+/** With the prefix, unless that is flannel's own: who looks under another finds other leases. */
+function describeEtcd(servers: string, prefix = DEFAULT_PREFIX): string {
+  const root = prefix.replace(/\/+$/, '');
+  return root === DEFAULT_PREFIX ? servers : `${servers}, under ${root}`;
 }
 
 function putRequest(key: string, value: string | null, grant: EtcdGrant): IPutRequest {

@@ -45,7 +45,7 @@ function stage(there: (string | null)[], changes: Partial<NetworksWorld> = {}) {
 }
 
 test('takes up what comes, and leaves what goes', async () => {
-  const { run } = stage(['blue', 'blue green', 'green', 'green blue']);
+  const { run } = stage(['blue', 'blue green', 'green', 'green', 'green blue']);
   assert.deepEqual(await run(), [
     'joined blue',
     'joined green',
@@ -61,13 +61,13 @@ test('takes up only those that are named', async () => {
 });
 
 test('a directory that is away says nothing of any, and is told of once', async () => {
-  const { run } = stage(['blue', null, null, 'blue', '']);
+  const { run } = stage(['blue', null, null, '', 'blue', '', '']);
   assert.deepEqual(await run(), ['joined blue', 'error -', 'left blue', 'error -']);
 });
 
 test('what cannot be left now is left later, and told of once', async () => {
   let tries = 0;
-  const { run, events } = stage(['blue', '', '', ''], {
+  const { run, events } = stage(['blue', '', '', '', ''], {
     async leave() {
       tries += 1;
       if (tries < 3) throw new TartanError('BUSY', 'another tartan is at work', 'Wait.');

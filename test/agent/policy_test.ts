@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { masqueradeChain } from '../../src/agent/masquerade.ts';
+import { overlaysApart } from '../../src/agent/other_networks.ts';
 import { policyAsJoined, rememberPolicy, withPolicy } from '../../src/agent/policy.ts';
 import type { Policy } from '../../src/agent/world.ts';
 import type { Decision } from '../../src/backend/contract.ts';
 import { parseConfig } from '../../src/lease/config.ts';
 import type { Lease } from '../../src/lease/lease.ts';
-import { parsePrefix } from '../../src/net/prefix.ts';
+import { formatPrefix, type Prefix, parsePrefix } from '../../src/net/prefix.ts';
 import { nothing } from '../../src/plan/state.ts';
-import { NO_POLICY, vxlanAttributes } from './world.ts';
+import { interfaceOf, NO_POLICY, vxlanAttributes } from './world.ts';
 
 const config = parseConfig('{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}}');
 const OWN: Lease = {
@@ -63,9 +64,32 @@ describe('the policy', () => {
     assert.deepEqual(rememberPolicy(NO_POLICY), {});
     const all = { masquerades: true, forwards: false, blackholes: true, apart: true };
     assert.deepEqual(policyAsJoined(NO_POLICY, rememberPolicy(all)), all);
+    assert.deepEqual(rememberPolicy(all, [parsePrefix('10.6.0.0/16')]).apart, ['10.6.0.0/16']);
     for (const name of Object.keys(all) as (keyof Policy)[]) {
       const one = { ...NO_POLICY, [name]: all[name] };
       assert.deepEqual(policyAsJoined(NO_POLICY, rememberPolicy(one)), one);
     }
+  });
+
+  it('keeps apart what is gone, while the host has an address in it', () => {
+    const own = config.network;
+    const [blue, green, red] = ['10.6.0.0/16', '10.7.0.0/16', '10.5.128.0/17'].map(parsePrefix);
+    assert(blue && green && red);
+    const bridge = interfaceOf('cni-blue', {
+      addresses: [{ address: '10.6.9.1', prefixLength: 24 }],
+    });
+    const apart = (now: Prefix[], earlier: Prefix[], addresses = [bridge]) =>
+      overlaysApart(own, now, earlier, addresses).map(formatPrefix);
+    assert.deepEqual(apart([green], [blue, green]), ['10.6.0.0/16', '10.7.0.0/16']);
+    assert.deepEqual(apart([green], [blue, green], []), ['10.7.0.0/16']);
+    assert.deepEqual(
+      apart(
+        [],
+        [red],
+        [interfaceOf('x', { addresses: [{ address: '10.5.200.1', prefixLength: 24 }] })],
+      ),
+      [],
+    );
+    assert.deepEqual(apart([blue], [blue]), ['10.6.0.0/16']);
   });
 });

@@ -161,7 +161,7 @@ test('by the name of flanneld it is run, wherever that name stands', async () =>
     runTartan(argv, { command: './flanneld', cwd: folder.path });
   assert.equal((await flanneld('-version')).stdout, `${project.version}\n`);
   assert.equal((await flanneld('--help')).stdout, (await runTartan(['run', '--help'])).stdout);
-  assertRefused(await flanneld('-ip-blackhole-route'), 2, /--ip-blackhole-route is not built yet/);
+  assertRefused(await flanneld('-kube-subnet-mgr'), 2, /--kube-subnet-mgr is not for tartan/);
   const { PATH } = process.env;
   const environment = { PATH: `${folder.path}:${PATH}` };
   const found = await runTartan(['-c', 'flanneld -version'], { command: 'sh', environment });
