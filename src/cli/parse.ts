@@ -59,10 +59,13 @@ export function parseCommandLine(
   for (const name of Object.keys(OPTIONS) as OptionName[]) values[name] = specOf(name).initial;
   for (const name of optionsOf(command)) {
     const given = flags[camelCase(name)];
-    const variable = environment[variableOf(name)];
+    // flanneld's `-v` has a variable too.
+    const variable = [variableOf(name), ...(name === 'log-level' ? ['FLANNELD_V'] : [])].find(
+      (one) => environment[one],
+    );
     if (given !== undefined)
       values[name] = readValue(name, `--${name}`, given === true ? ['true'] : given);
-    else if (variable) values[name] = readValue(name, variableOf(name), [variable]);
+    else if (variable) values[name] = readValue(name, variable, [environment[variable] ?? '']);
   }
   refuseContradictions(values as Options);
   const words = program.args;

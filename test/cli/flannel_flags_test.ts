@@ -108,3 +108,18 @@ test('a value that looks like a flag stays one', () => {
     ...['--on-subnet-change', 'logger -t net', '--iface', 'eth0'],
   ]);
 });
+
+test('each flag that is taken has its variable, -v too', () => {
+  for (const [flag, value] of TAKEN) {
+    const variable = `FLANNELD_${flag.toUpperCase().replaceAll('-', '_')}`;
+    const expected = optionsIn(flag === 'v' ? ['--log-level', 'debug'] : [`--${flag}`, value]);
+    const parsed = parseCommandLine('run', [], { [variable]: value });
+    assert(parsed.kind === 'run');
+    assert.deepEqual(parsed.options, expected, variable);
+  }
+  const both = parseCommandLine('run', [], { FLANNELD_V: '0', FLANNELD_LOG_LEVEL: 'error' });
+  assert(both.kind === 'run');
+  assert.equal(both.options['log-level'], 'error');
+  const wrong = { code: 'USAGE', message: /^FLANNELD_V: "loud"/ };
+  assert.throws(() => parseCommandLine('run', [], { FLANNELD_V: 'loud' }), wrong);
+});
