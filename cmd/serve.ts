@@ -1,6 +1,5 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 import { once } from 'node:events';
-import type { Health } from '../src/agent/health.ts';
 import type { Options } from '../src/cli/options.ts';
 import { TartanError } from '../src/errors.ts';
 import type { Policy } from '../src/serve/authorize.ts';
@@ -62,9 +61,7 @@ export async function serve(context: Context, listen: string): Promise<null> {
 }
 
 /** It is ready when it listens; a store that is away is told to clients. */
-const SERVING: Health = {
-  note() {},
-  looked() {},
+const SERVING = {
   alive: () => ({ good: true, text: 'serving' }),
   ready: () => ({ good: true, text: 'serving' }),
 };
