@@ -1,5 +1,6 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 import { once } from 'node:events';
+import { isIP } from 'node:net';
 import type { Options } from '../src/cli/options.ts';
 import { TartanError } from '../src/errors.ts';
 import type { Policy } from '../src/serve/authorize.ts';
@@ -91,8 +92,27 @@ function policyOf(options: Options, tls: TlsFiles): Policy {
       'Give --remote-cafile, --remote-certfile and --remote-keyfile, or another way to --authorize.',
     );
   }
+  for (const admin of admins) requireAdminName(admin, asksForCertificates);
   const safest = asksForCertificates ? 'certificate' : 'address';
   return { by: authorize === 'auto' ? safest : authorize, admins };
+}
+
+/** One that can match nobody is a mistake, and the wrong one to find out about by a refusal. */
+function requireAdminName(admin: string, asksForCertificates: boolean): void {
+  if (isIP(admin) !== 0) return;
+  if (/^[\d.:/]+$/.test(admin)) {
+    throw new TartanError(
+      'USAGE',
+      `--allow-admin: "${admin}" is no address`,
+      'Give one address, such as 10.0.0.1, or a name in a certificate.',
+    );
+  }
+  if (asksForCertificates) return;
+  throw new TartanError(
+    'USAGE',
+    `--allow-admin: "${admin}" is a name, and clients are not asked for certificates`,
+    'Give an address, or --remote-cafile, --remote-certfile and --remote-keyfile too.',
+  );
 }
 
 function limitsOf(options: Options): Limits {

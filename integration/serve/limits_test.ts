@@ -226,3 +226,19 @@ test('long polls: so many of one address, so many in all, and none for ever', as
   assert.equal(length, 4);
   assert.match(said, /HTTP\/1\.1 429 /);
 });
+
+test('what is nested deeply, or ends in the middle, is the client’s fault, and not told as ours', async () => {
+  await using server = await serving();
+  const path = '/v1/_/leases';
+  for (const depth of [2_000, 5_000, 20_000]) {
+    const body = '['.repeat(depth) + ']'.repeat(depth);
+    const told = await server.ask(path, { from: MINE, method: 'POST', body });
+    assert.deepEqual([told.status, told.code], [400, 'USAGE'], `${depth}`);
+  }
+  using wire = openWire(server.port);
+  wire.socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n{`);
+  await checkServes(server);
+  wire.socket.destroy();
+  await waitFor('it is refused', () => server.logged.some((line) => /refused with 400/.test(line)));
+  assert(!server.logged.some((line) => /a request failed/.test(line)), server.logged.join('\n'));
+});

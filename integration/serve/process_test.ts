@@ -111,6 +111,22 @@ test('it serves on when nobody reads what it prints', async () => {
   assert.deepEqual(await exited, [0, null]);
 });
 
+test('it tells that its store is away, and back, whoever has asked, and a client not where it lies', async () => {
+  await using running = serve();
+  const { port } = await listening(running);
+  const told = (type: string) => running.stdout().includes(`"type":"${type}"`);
+  renameSync(join(folder, 'net.db'), join(folder, 'away.db'));
+  const { status, text } = await ask(port, '/v1/_/config');
+  assert.equal(status, 503);
+  assert(!text.includes(folder), text);
+  await waitFor('an error', () => told('error'));
+  await ask(port, '/v1/_/leases');
+  assert.equal(running.stdout().split('"type":"error"').length, 2, 'once');
+  renameSync(join(folder, 'away.db'), join(folder, 'net.db'));
+  await waitFor('it answers', async () => (await ask(port, '/v1/_/config')).status === 200);
+  await waitFor('it tells', () => told('recovered'));
+});
+
 test('a socket that a service manager has opened: requests wait for it, and it is left open', async () => {
   const manager: Server = createServer();
   manager.listen(0, '127.0.0.1');
@@ -188,6 +204,15 @@ test('two stores, a server that is a client, and certificates that are not enoug
   await refused(['lease', 'list', '--remote', 'nowhere'], {
     ...{ ...usage, message: /--remote: "nowhere" is no host with a port/ },
   });
+  for (const [admin, message] of [
+    ['10.0.0.0/8', /--allow-admin: "10\.0\.0\.0\/8" is no address/],
+    ['10.0.0.300', /"10\.0\.0\.300" is no address/],
+    ['boss', /"boss" is a name, and clients are not asked/],
+  ] as const) {
+    await refused(['serve', ...listen, '--store', store, '--allow-admin', admin], {
+      ...{ exit: 2, code: 'USAGE', message, hint: /./ },
+    });
+  }
   await refused(['serve', ...listen, '--store', store, '--authorize', 'certificate'], {
     ...{ ...usage, message: /clients are not asked for certificates/ },
   });

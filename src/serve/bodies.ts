@@ -18,6 +18,8 @@ function readSent<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
+    // The stack is for whoever nests sensibly.
+    if (error instanceof RangeError) throw badRequest('the body is nested too deeply', HINT);
     if (!(error instanceof TartanError)) throw error;
     throw badRequest(messageOf(error), HINT);
   }

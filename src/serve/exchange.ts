@@ -47,10 +47,23 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 /** Seconds after which to try again what was refused for now. */
 const RETRY_SECONDS = '1';
 
-/** The answer that an error is. What is a bug of ours is told to the log alone. */
+/** What a client hears, whatever the server has met: where its store lies is nobody's business. */
+export function storeAway(): TartanError {
+  return new TartanError(
+    'STORE_UNAVAILABLE',
+    'the store of the server is away',
+    'Try again later; the server tells what is wrong with it. What is known of the leases stays good.',
+  );
+}
+
+/** The answer that an error is. What is a bug of ours, or wrong with the store, is told at the server alone. */
 export function errorAnswer(error: unknown): Answer {
   if (!(error instanceof TartanError)) {
     return errorText(500, 'INTERNAL', 'the server has failed', 'Its log tells more.');
+  }
+  if (error.code === 'STORE_UNAVAILABLE') {
+    const { code, message, hint } = storeAway();
+    return errorText(503, code, message, hint);
   }
   const status = error instanceof HttpError ? error.status : (STATUS[error.code] ?? 500);
   return errorText(status, error.code, error.message, error.hint);
@@ -94,11 +107,16 @@ const MOST_DRAINED = 2 ** 20;
 export async function readBody(request: IncomingMessage, limit: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes <= limit) chunks.push(chunk);
-    else chunks.length = 0;
-    if (bytes > limit + MOST_DRAINED) break;
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes <= limit) chunks.push(chunk);
+      else chunks.length = 0;
+      if (bytes > limit + MOST_DRAINED) break;
+    }
+  } catch {
+    // The client is gone, or was too slow.
+    throw badRequest('the body ended before it was whole', 'Send as much as Content-Length says.');
   }
   if (bytes > limit) {
     throw new HttpError(

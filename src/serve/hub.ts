@@ -1,7 +1,7 @@
 /** One watch of a store, for all clients that follow it. */
 import { randomBytes } from 'node:crypto';
-import { TartanError } from '../errors.ts';
 import type { LeaseEvent, LeaseStore, Snapshot } from '../store/contract.ts';
+import { storeAway } from './exchange.ts';
 import { shareReads } from './listing.ts';
 import { appendBatch, emptyLog, eventsAfter, type UpdateLog } from './update_log.ts';
 
@@ -34,35 +34,23 @@ export interface Hub {
   readonly failed: Promise<never>;
 }
 
-export interface HubListener {
-  /** The store is away; each time once. */
-  onUnavailable(message: string): void;
-  onReturn(): void;
-}
-
 /** Nothing is asked before somebody listens. @param signal ends the watch of the store */
-export function createHub(store: LeaseStore, signal: AbortSignal, listener: HubListener): Hub {
+export function createHub(store: LeaseStore, signal: AbortSignal): Hub {
   const list = shareReads(() => store.list());
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   failed.catch(() => {});
   const waiting = new Set<() => void>();
   let story = newStory();
   let log: UpdateLog | null = null;
-  let away: string | null = null;
+  let isAway = false;
 
   async function run(from: number): Promise<void> {
     for await (const update of store.watch(from, signal)) {
-      if (update.type === 'unavailable') {
-        away = update.message;
-        listener.onUnavailable(away);
-      } else {
-        if (away !== null) listener.onReturn();
-        away = null;
-        if (update.type === 'snapshot') {
-          story = newStory();
-          log = emptyLog(update.snapshot.revision);
-        } else if (log !== null) log = appendBatch(log, update);
-      }
+      isAway = update.type === 'unavailable';
+      if (update.type === 'snapshot') {
+        story = newStory();
+        log = emptyLog(update.snapshot.revision);
+      } else if (update.type === 'events' && log !== null) log = appendBatch(log, update);
       for (const wake of waiting) wake();
     }
   }
@@ -98,7 +86,7 @@ export function createHub(store: LeaseStore, signal: AbortSignal, listener: HubL
       const told = story;
       const { revision } = cursor;
       for (;;) {
-        if (away !== null) throw unavailable(away);
+        if (isAway) throw storeAway();
         const events = log === null || told !== story ? null : eventsAfter(log, revision);
         if (events === null || log === null) return listNews();
         if (events.length > 0) {
@@ -126,14 +114,6 @@ function change(waiting: Set<() => void>, until: AbortSignal): Promise<void> {
     waiting.add(wake);
     until.addEventListener('abort', wake, { once: true });
   });
-}
-
-function unavailable(message: string): TartanError {
-  return new TartanError(
-    'STORE_UNAVAILABLE',
-    `the store of the server is away: ${message}`,
-    'Try again later; what is known of the leases stays good.',
-  );
 }
 
 /** `1234`, or `1234-5f0c…` with its story. */

@@ -1,8 +1,8 @@
 /** Leases over HTTP: flannel's verbs, and conditions that make them compare-and-swap. */
 import { acquireLease } from '../agent/acquire.ts';
-import { TartanError } from '../errors.ts';
+import { messageOf, TartanError } from '../errors.ts';
 import { leaseFits } from '../lease/allocate.ts';
-import { parseConfig } from '../lease/config.ts';
+import { type NetworkConfig, parseConfig } from '../lease/config.ts';
 import type { Lease } from '../lease/lease.ts';
 import { requireFree } from '../lease/reservation.ts';
 import { formatPrefix, type Prefix } from '../net/prefix.ts';
@@ -128,10 +128,24 @@ async function requireRoom(
 
 async function configOf({ store }: Network) {
   const found = await store.readConfig();
-  if (found !== null) return parseConfig(found.text);
+  if (found !== null) return parseStored(found.text);
   throw new TartanError(
     'CONFIG_MISSING',
     'the store of the server holds no network config',
     'Write one with `tartan init-config` at the store.',
   );
+}
+
+/** What is wrong with it is no fault of who asks. @throws TartanError 500 */
+function parseStored(text: string): NetworkConfig {
+  try {
+    return parseConfig(text);
+  } catch (error) {
+    throw new HttpError(
+      500,
+      'CONFIG_INVALID',
+      `the config in the server's store is bad: ${messageOf(error)}`,
+      'Write another one with `tartan init-config --force` at the store.',
+    );
+  }
 }

@@ -2,6 +2,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { heedStore } from '../agent/heed_store.ts';
 import type { Log } from '../agent/log.ts';
 import { messageOf, TartanError } from '../errors.ts';
 import type { LeaseStore } from '../store/contract.ts';
@@ -9,7 +10,7 @@ import type { TlsFiles } from '../store/tls_files.ts';
 import { type Policy, plainAddress } from './authorize.ts';
 import { type Answer, errorAnswer, readBody, readCondition, send } from './exchange.ts';
 import { refuseGarbage } from './garbage.ts';
-import { createHub, type HubListener } from './hub.ts';
+import { createHub } from './hub.ts';
 import { identify, tlsOptions } from './identity.ts';
 import { admitConnections, createQuota, type Limits, tooMany } from './limits.ts';
 import { type ListenPlace, listen } from './listen.ts';
@@ -30,7 +31,14 @@ export interface ServeWorld {
   readonly log: Log;
   /** Milliseconds since 1970. */
   now(): number;
-  readonly listener: HubListener;
+  readonly listener: StoreListener;
+}
+
+/** Hears of the stores behind the server, whoever asks them. */
+export interface StoreListener {
+  /** One is away; each time once. */
+  onUnavailable(message: string): void;
+  onReturn(): void;
 }
 
 export interface StoreServer {
@@ -50,14 +58,14 @@ export async function serveStore(world: ServeWorld, settings: ServeSettings): Pr
   const { limits, policy, tls, place } = settings;
   const { log } = world;
   const closing = new AbortController();
-  const networks = new Map<string, Network>();
+  const networks = new Map<string, Network & { readonly origin: LeaseStore }>();
   const polls = createQuota(limits.polls, limits.pollsPerAddress);
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   failed.catch(() => {});
 
   async function networkOf(name: string): Promise<Network> {
-    const store = await world.storeOf(name);
-    if (store === null) {
+    const origin = await world.storeOf(name);
+    if (origin === null) {
       throw new TartanError(
         'CONFIG_MISSING',
         `the server has no network ${name}`,
@@ -65,10 +73,11 @@ export async function serveStore(world: ServeWorld, settings: ServeSettings): Pr
       );
     }
     const known = networks.get(name);
-    if (known?.store === store) return known;
-    const hub = createHub(store, closing.signal, world.listener);
+    if (known?.origin === origin) return known;
+    const store = heedStore(origin, attendTo(world.listener));
+    const hub = createHub(store, closing.signal);
     hub.failed.catch(fail);
-    const network = { store, hub, policy, limits, polls, now: world.now };
+    const network = { origin, store, hub, policy, limits, polls, now: world.now };
     networks.set(name, network);
     return network;
   }
@@ -146,6 +155,22 @@ export async function serveStore(world: ServeWorld, settings: ServeSettings): Pr
       server.closeIdleConnections();
       await closed;
       clearTimeout(limit);
+    },
+  };
+}
+
+/** Tells of each outage once. */
+function attendTo({ onUnavailable, onReturn }: StoreListener) {
+  let isAway = false;
+  return {
+    storeAnswered() {
+      if (isAway) onReturn();
+      isAway = false;
+    },
+    storeFailed(error: unknown) {
+      if (!(error instanceof TartanError) || error.code !== 'STORE_UNAVAILABLE') return;
+      if (!isAway) onUnavailable(messageOf(error));
+      isAway = true;
     },
   };
 }

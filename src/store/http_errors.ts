@@ -47,7 +47,9 @@ export function noAnswer(description: string, cause: unknown): TartanError {
   return new TartanError(
     'STORE_UNAVAILABLE',
     `${description} cannot be reached: ${reason}`,
-    'Check that `tartan serve` runs there and that --remote names it, and try again.',
+    code === 'ECONNRESET'
+      ? 'If the server speaks HTTPS, give --remote-cafile; else try again: `tartan serve` has closed the connection.'
+      : 'Check that `tartan serve` runs there and that --remote names it, and try again.',
     { cause },
   );
 }
