@@ -1,6 +1,5 @@
 /** `tartan status`: what a member of the network is, and whether it is as it should be. A look only. */
 import type { Mode } from '../backend/contract.ts';
-import { messageOf, TartanError } from '../errors.ts';
 import type { PeerTraffic, ProgramTraffic } from '../kernel/contract.ts';
 import type { Lease } from '../lease/lease.ts';
 import { isOfHost } from '../lease/ownership.ts';
@@ -8,11 +7,11 @@ import { parseSubnetEnv } from '../lease/subnet_env.ts';
 import { formatPrefix } from '../net/prefix.ts';
 import type { Op } from '../plan/op.ts';
 import type { ObservedState } from '../plan/state.ts';
-import type { LeaseStore } from '../store/contract.ts';
 import type { LeasePlan } from './acquire.ts';
+import { askStore, type StatusWorld } from './ask_store.ts';
 import { readIfPresent } from './atomic_file.ts';
 import { describeUnreadable } from './forwarding.ts';
-import { type Preview, preview } from './join.ts';
+import type { Preview } from './join.ts';
 import { attachedGeneration } from './member_figures.ts';
 import { policyAsJoined } from './policy.ts';
 import { requireJoined } from './renew.ts';
@@ -24,11 +23,7 @@ import {
   statePath,
 } from './state_file.ts';
 import { offerOf } from './survey.ts';
-import type { MemberSettings, World } from './world.ts';
-
-export interface StatusWorld extends Omit<World, 'store'> {
-  openStore(): Promise<LeaseStore>;
-}
+import type { MemberSettings } from './world.ts';
 
 /** A peer, and the traffic with it; null: nothing counts it, as no programs carry it. */
 export interface PeerStatus {
@@ -161,46 +156,6 @@ function carrierOf(links: ObservedState['links']): 'kernel' | 'user' | 'auto' {
 function elsewhere(state: HostState, store: string | null): string[] {
   if (store === null || store === state.store) return [];
   return [`this host has joined with ${state.store}, and this is a look into ${store}`];
-}
-
-interface Asked {
-  /** The description of the one that was asked; null: it could not be opened. */
-  readonly store: string | null;
-  readonly preview: Preview | null;
-  /** With its end, if the store tells it. */
-  readonly lease: Lease | null;
-  readonly reachable: boolean;
-  readonly problems: readonly string[];
-  readonly notes: readonly string[];
-}
-
-const NOTHING: Asked = {
-  store: null,
-  preview: null,
-  lease: null,
-  reachable: true,
-  problems: [],
-  notes: [],
-};
-
-/** A store that is away is no fault of this host, and its packets flow on. */
-async function askStore(world: StatusWorld, settings: MemberSettings): Promise<Asked> {
-  let name: string | null = null;
-  try {
-    const store = await world.openStore();
-    name = store.description;
-    const found = await preview({ ...world, store }, settings);
-    const { held } = found.plan;
-    const lease = held && (held.expiresAt === 'unknown' ? await store.get(held.subnet) : held);
-    return { ...NOTHING, store: name, preview: found, lease };
-  } catch (error) {
-    if (!(error instanceof TartanError) || error.code === 'INTERRUPTED') throw error;
-    if (error.code !== 'STORE_UNAVAILABLE') {
-      return { ...NOTHING, store: name, problems: [messageOf(error)] };
-    }
-    const note = `${messageOf(error)}: what the kernel should look like is not known now`;
-    return { ...NOTHING, store: name, reachable: false, notes: [note] };
-  }
 }
 
 function problemsOf({ plan, decision, ops }: Preview, { subnet }: HostState): string[] {

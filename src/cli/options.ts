@@ -2,6 +2,7 @@ import { DATAPLANES } from '../agent/dataplane.ts';
 import { DEFAULT_NETWORK } from '../agent/world.ts';
 import { BENCH_OPTIONS } from './bench_options.ts';
 import { DOCKER_OPTIONS } from './docker_options.ts';
+import { NETWORKS_OPTIONS } from './networks_options.ts';
 import {
   type CommandName,
   EVERY,
@@ -21,7 +22,6 @@ import {
   localIpv4,
   logLevel,
   networkName,
-  networkNames,
   pattern,
   text,
   toggle,
@@ -40,24 +40,7 @@ export const OPTIONS = {
     help: 'which network of this host, if it has several; each has its own store or prefix, VNI and subnet file',
     commands: JOINED,
   },
-  networks: {
-    value: networkNames('<names>'),
-    initial: [],
-    help: 'networks to take part in, with commas between them; the config of each lies under its name: --etcd-prefix/name, or name.db in the folder that --store names',
-    commands: ['run'],
-  },
-  'watch-networks': {
-    value: toggle(),
-    initial: false,
-    help: 'take part in every network that there is, or of --networks, as they come and go',
-    commands: ['run'],
-  },
-  'subnet-dir': {
-    value: text('<path>'),
-    initial: '/run/flannel/networks',
-    help: 'folder for the subnet file of each of --networks, such as blue.env',
-    commands: ['run'],
-  },
+  ...NETWORKS_OPTIONS,
   iface: {
     value: list('<name|ip>'),
     initial: [],
