@@ -69,10 +69,11 @@ export function openNetworks(options: Options): Networks {
             return takePart(context, network, membership, { ...observed, changed });
           },
           joined: () => {
-            const folders = [options['state-dir'], options['subnet-dir']].map((one) =>
-              resolve(one),
-            );
-            return networksIn(...(folders as [string, string]), isInStoreOf(options));
+            const [states, subnets] = [
+              resolve(options['state-dir']),
+              resolve(options['subnet-dir']),
+            ];
+            return networksIn(states, subnets, isInStoreOf(options));
           },
           leave(network, until) {
             sources.delete(network);
@@ -93,10 +94,11 @@ async function openDirectory({ options, defer }: Context): Promise<NetworkDirect
   return directory;
 }
 
-async function openNamedDirectory({ store, ...options }: Options): Promise<NetworkDirectory> {
+async function openNamedDirectory(options: Options): Promise<NetworkDirectory> {
+  const { store } = options;
   if (store === null) {
     const { openEtcdNetworks } = await import('../src/store/etcd_networks.ts');
-    return openEtcdNetworks(etcdOptionsOf({ store, ...options }));
+    return openEtcdNetworks(etcdOptionsOf(options));
   }
   const { parseStoreUrl } = await import('../src/store/select.ts');
   const { openFileNetworks } = await import('../src/store/file_networks.ts');

@@ -1,11 +1,10 @@
 /** The stores that a server offers, by network. */
 import type { Options } from '../src/cli/options.ts';
+import { UNNAMED } from '../src/lease/network_name.ts';
 import type { LeaseStore } from '../src/store/contract.ts';
 import type { Context } from './process.ts';
 import { openEtcd, openOwnStore } from './wire.ts';
 
-/** The network that has no name: what stands at `--etcd-prefix` itself, and all that a file has. */
-const UNNAMED = '_';
 /** Each has a connection and a watch of its own. */
 const MOST_NAMED = 64;
 

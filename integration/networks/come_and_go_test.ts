@@ -177,7 +177,11 @@ describe('networks that fail, come and go', { skip, concurrency: 1 }, () => {
     const refuse = (args: string[], message: RegExp, hint: RegExp, env = envOf(a)) =>
       assertRefuses(a, ['run', ...args], { ...usage, message, hint }, { env });
     await refuse(['--networks', 'blue,a/b'], /--networks: "a\/b" cannot be/, /letters/);
-    await refuse(['--networks', 'subnets'], /"subnets" cannot be/, /neither config nor subnets/);
+    await refuse(
+      ['--networks', 'subnets'],
+      /"subnets" cannot be/,
+      /neither config, subnets nor _ alone/,
+    );
     await refuse(['--networks', 'blue,blue'], /"blue" is named twice/, /once/);
     await refuse(['--networks', ''], /--networks: an empty value/, /./);
     await refuse(['--networks', 'blue', '--network', 'green'], /--network green is one/, /Leave/);

@@ -58,7 +58,7 @@ function wrongName(given: string): TartanError {
   return new TartanError(
     'USAGE',
     `"${given}" cannot be a network's name`,
-    'Give 1 to 32 letters, digits, - and _, and neither config nor subnets.',
+    'Give 1 to 32 letters, digits, - and _, and neither config, subnets nor _ alone.',
   );
 }
 

@@ -1,4 +1,5 @@
 /** flannel's paths: `/v1/{network}/config`, `/leases`, `/leases/{subnet}`, `/reservations`, `/reservations/{subnet}`. */
+import { isSpelledAsName } from '../lease/network_name.ts';
 import { getConfig, putConfig } from './config_handlers.ts';
 import { badRequest, HttpError } from './exchange.ts';
 import { deleteLease, getLease, postLease, putLease } from './lease_handlers.ts';
@@ -39,7 +40,7 @@ export function findRoute(method: string, url: string): Route {
       'Ask for /v1/_/config, /v1/_/leases or /v1/_/reservations.',
     );
   }
-  if (!/^[A-Za-z0-9_-]{1,32}$/.test(network)) {
+  if (!isSpelledAsName(network)) {
     throw badRequest(
       `${JSON.stringify(network.slice(0, 40))} cannot be a network's name`,
       'Give _ for the network without a name, or 1 to 32 letters, digits, - and _.',

@@ -1,5 +1,6 @@
 import { encodeAttributes, encodeSubnetKey } from '../lease/codec.ts';
 import type { Lease } from '../lease/lease.ts';
+import { UNNAMED } from '../lease/network_name.ts';
 import { formatPrefix, type Prefix } from '../net/prefix.ts';
 import type { LeaseStore } from './contract.ts';
 import { createHttpClient, type HttpAnswer, type HttpRequest } from './http_client.ts';
@@ -7,9 +8,6 @@ import { decodeLease, decodeWatchAnswer, parseBody } from './http_codec.ts';
 import { refusal } from './http_errors.ts';
 import type { HttpStoreOptions } from './http_options.ts';
 import { watchHttp } from './http_watch.ts';
-
-/** The network that has no name. */
-const UNNAMED = '_';
 
 /** Nothing may stand there yet. */
 const ABSENT = { 'If-None-Match': '*' };
